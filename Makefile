@@ -1,0 +1,81 @@
+# Every target builds the environment first, where that has not been done. `make` lists the targets.
+#   DATA=FOLDER    a folder or zip of radiographs, in place of the synthetic cohort (or set PNEUMO_DATA)
+#   CONFIG=FILE    a YAML file of settings, such as those in configs/
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+PNEUMO = $(VENV)/bin/pneumo
+OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
+ifdef DATA
+export PNEUMO_DATA := $(DATA)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install train report prepare baseline weighted gradcam data ui bench reproduce test test-all lint types contracts format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "  with DATA=FOLDER for your own radiographs, CONFIG=FILE for other settings"
+
+install: $(INSTALLED) ## Build the environment in .venv (the other targets do so by themselves)
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "pneumo needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	$(VENV)/bin/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
+	@touch $@
+
+train: $(INSTALLED) ## Check and decode the cohort, then train and register every model
+	$(PNEUMO) prepare $(OPTIONS)
+	$(PNEUMO) baseline $(OPTIONS)
+	$(PNEUMO) weighted $(OPTIONS)
+
+report: $(INSTALLED) ## Draw the heatmaps of mistakes and write reports/index.html
+	$(PNEUMO) gradcam $(OPTIONS)
+	$(PNEUMO) report $(OPTIONS)
+
+prepare baseline weighted gradcam: $(INSTALLED) ## Run one stage alone
+	$(PNEUMO) $@ $(OPTIONS)
+
+data: $(INSTALLED) ## Fetch the public archive of radiographs
+	$(PNEUMO) fetch $(OPTIONS)
+
+ui: $(INSTALLED) ## Open MLflow's own page on the registry
+	$(PNEUMO) registry ui $(OPTIONS)
+
+bench: $(INSTALLED) ## Measure speed against the obvious alternatives and the limit
+	$(PNEUMO) bench $(OPTIONS)
+
+reproduce: $(INSTALLED) ## Run a small study twice and compare it with the committed expectations
+	$(PNEUMO) reproduce $(OPTIONS)
+
+test: $(INSTALLED) ## Run the fast tests
+	$(VENV)/bin/python -m pytest
+
+test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium and chromium-driver)
+	$(VENV)/bin/python -m pytest -m ""
+
+lint: $(INSTALLED) ## Check style and formatting
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(INSTALLED) ## Check types
+	$(VENV)/bin/mypy
+
+contracts: $(INSTALLED) ## Check that imports run downwards
+	$(VENV)/bin/lint-imports
+
+format: $(INSTALLED) ## Format the code
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		--extra dev --extra download --output-file requirements.lock pyproject.toml
+
+clean: ## Delete the environment and everything trained, cached and reported
+	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training reports/*.html reports/*.json reports/figures reports/gradcam

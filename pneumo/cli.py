@@ -1,0 +1,170 @@
+"""The command line: argv and YAML → a validated config → one stage."""
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSettingsSource, YamlConfigSettingsSource
+from rich.console import Console
+
+from pneumo import __version__
+from pneumo.config import Config
+from pneumo.errors import UserError
+from pneumo.stages import STAGES
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+REGISTRY = "List, show and promote registered models; open MLflow's own page on them."
+DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers and an honest report."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 if it did what was asked, 2 for a mistake of the user's (one line on stderr), 1 for a check that failed.
+    """
+    _quieten_tensorflow()
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except UserError as error:
+        sys.stderr.write(f"pneumo: {error}\n")
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        sys.stderr.write("pneumo: interrupted; the same command goes on where it stopped\n")
+        return INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _Parser(prog="pneumo", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
+    parser.add_argument("command", choices=[*STAGES, "registry"], metavar="COMMAND", help="one of those below")
+    commands = STAGES | {"registry": REGISTRY}
+    listed = "\n".join(f"  {name:<10} {text}" for name, text in commands.items())
+    parser.epilog = f"commands:\n{listed}\n\n`pneumo COMMAND --help` documents every setting."
+    command = parser.parse_args(arguments[:1]).command
+    if command == "registry":
+        return _registry(arguments[1:])
+    config = _configure(_Parser(prog=f"pneumo {command}", description=STAGES[command]), arguments[1:])[0]
+    stage = importlib.import_module(f"pneumo.stages.{command}")
+    return int(stage.run(config, Console()) or 0)
+
+
+def _registry(arguments: list[str]) -> int:
+    parser = _Parser(prog="pneumo registry", description=REGISTRY)
+    parser.add_argument("action", choices=["list", "show", "promote", "ui"])
+    parser.add_argument("reference", nargs="?", help="for show and promote: a version, a recipe (its newest version), or champion")
+    parser.add_argument("--json", action="store_true", help="print machine-readable entries")
+    config, chosen = _configure(parser, arguments)
+    if chosen.action in {"show", "promote"} and chosen.reference is None:
+        parser.error(f"{chosen.action} needs a version, a recipe or `champion`")
+    # Imported here: MLflow takes seconds, and `--help` must not.
+    from pneumo.stages import models  # noqa: PLC0415
+
+    console = Console()
+    if chosen.action == "list":
+        models.show_list(config, console, as_json=chosen.json)
+    elif chosen.action == "show":
+        models.show(config, console, chosen.reference, as_json=chosen.json)
+    elif chosen.action == "promote":
+        models.promote(config, console, chosen.reference)
+    else:
+        models.serve(config, console)
+    return 0
+
+
+def _configure(parser: "_Parser", arguments: list[str]) -> tuple[Config, argparse.Namespace]:
+    """Read every source of settings into one validated config."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings, named as the options below")
+    parser.usage = f"{parser.prog} [--config FILE] [--GROUP.SETTING VALUE …]"
+    command_line: CliSettingsSource[Any] = CliSettingsSource(
+        Config, root_parser=parser, cli_avoid_json=True, cli_hide_none_type=True, cli_use_class_docs_for_groups=True
+    )
+    chosen = parser.parse_args(arguments)
+    command_line(parsed_args=chosen)
+    if chosen.config is not None:
+        _check_yaml(chosen.config)
+
+    class Sourced(Config):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return command_line, env_settings, YamlConfigSettingsSource(settings_cls, chosen.config)
+
+    try:
+        return Sourced(), chosen
+    except ValidationError as error:
+        raise UserError(_readable(error)) from None
+
+
+def _check_yaml(path: Path) -> None:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"--config {path}: {error.strerror}; name a YAML file such as those in `configs/`") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from None
+    if content is not None and not isinstance(content, dict):
+        raise UserError(f"--config {path} holds no settings: expected lines such as `baseline:` and below it `image_size_px: 150`")
+
+
+def _readable(error: ValidationError) -> str:
+    """Say all that is wrong with the settings in one line, with the nearest valid name for an unknown one."""
+    return "; ".join(_complaint(each["type"], each["loc"], each["msg"], each["input"]) for each in error.errors())
+
+
+def _complaint(kind: str, location: tuple[int | str, ...], message: str, value: object) -> str:
+    name = ".".join(str(part) for part in location)
+    if kind != "extra_forbidden":
+        return f"setting `{name}`: {message[0].lower()}{message[1:]}, got {value!r}"
+    return f"unknown setting `{name}`{_nearest(name)}"
+
+
+def _nearest(name: str) -> str:
+    nearest = difflib.get_close_matches(name, _names(Config), n=1)
+    return f"; did you mean `{nearest[0]}`?" if nearest else "; `pneumo COMMAND --help` lists them all"
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    """Every setting's dotted name, groups included."""
+    found = []
+    for name, field in model.model_fields.items():
+        found.append(name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += [f"{name}.{inner}" for inner in _names(field.annotation)]
+    return found
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, without the usage of a hundred settings."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            name = unknown.split()[0].split("=")[0].removeprefix("--")
+            message = f"unknown setting `--{name}`{_nearest(name)}"
+        raise UserError(f"{message} (`{self.prog} --help` says more)")
+
+
+def _quieten_tensorflow() -> None:
+    """Keep TensorFlow's notes on its own start off the screen: without a GPU it logs the search for one as an error.
+
+    What goes wrong in its operations reaches Python as exceptions, whatever this level. To be set before it is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,228 @@
+"""Every setting: typed, bounded and documented where it is declared.
+
+The string below a field is its documentation: `pneumo STAGE --help` prints it. Values come, from weakest to strongest, from the
+defaults here, from the YAML file given with `--config`, from the environment (`PNEUMO_DATA`, `PNEUMO_BASELINE__FIT__EPOCHS`) and
+from the command line (`--baseline.fit.epochs 3`).
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(gt=0)]
+Problem = Literal["unreadable", "shared_patient", "shared_image"]
+Resize = Literal["squash", "pad"]
+ThresholdRule = Literal["youden", "half"]
+
+
+class Settings(BaseModel):
+    """A group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+class Phantom(Settings):
+    """The synthetic cohort that stands in where no data is given."""
+
+    patients: Annotated[int, Field(ge=40)] = 640
+    """Patients in all, divided into train, val and test; each has one to three radiographs."""
+    size_px: Annotated[int, Field(ge=64, le=2048)] = 256
+    """Height of a radiograph in pixels; the width follows from the collimation."""
+    difficulty: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """0: dense, large lesions; 1: faint, small ones."""
+    seed: int = 0
+    """Seed of every random draw."""
+
+
+class Cohort(Settings):
+    """Which radiographs there are, and which may be used for what."""
+
+    validation: Literal["grouped", "shipped"] = "grouped"
+    """grouped: cut from train by patient, stratified; shipped: the val folder (16 images), only to repeat the reference systems."""
+    validation_fraction: Annotated[float, Field(ge=0.02, le=0.5)] = 0.15
+    """Share of the train patients that becomes the grouped validation set."""
+    seed: int = 0
+    """Seed of the grouped validation set and of folds."""
+    leave_out: tuple[Problem, ...] = ()
+    """Problems whose radiographs are left out, and counted, instead of stopping the stage."""
+    directory: Path = Path("data")
+    """Where the phantom cohort, cohort tables and pixel caches are written; never the folder that the radiographs came from."""
+    phantom: Phantom = Phantom()
+
+
+class Augmentation(Settings):
+    """Random changes to training images, drawn anew for each image and epoch. All zero: none."""
+
+    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 20
+    """Rotation, uniform in ± this many degrees."""
+    shift_fraction: Fraction = 0.2
+    """Shift along each axis, uniform in ± this fraction of the side."""
+    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.2
+    """Shear, uniform in ± this many degrees. Keras reads `shear_range=0.2` as degrees, and so do the reference systems."""
+    zoom_fraction: Fraction = 0.2
+    """Zoom, uniform in 1 ± this fraction, drawn for each axis on its own as `ImageDataGenerator` does."""
+    aspect_log_range: Annotated[float, Field(ge=0, le=1)] = 0
+    """Further stretch of width against height: natural logarithm of the ratio, uniform in ± this."""
+    horizontal_flip: bool = True
+    """Mirror left and right, one time in two."""
+    fill: Literal["nearest", "reflect", "constant"] = "nearest"
+    """What lies beyond the edge of the image: the nearest pixel, its mirror image, or black."""
+    contrast_fraction: Fraction = 0
+    """Contrast about the image's mean, uniform in 1 ± this fraction."""
+    brightness_fraction: Fraction = 0
+    """Brightness, uniform in ± this fraction of the grey range."""
+    gamma_log_range: Annotated[float, Field(ge=0, le=1)] = 0
+    """Gamma: natural logarithm, uniform in ± this."""
+
+
+class Cnn(Settings):
+    """A plain convolutional network: blocks of convolution and max-pooling, then one dense layer."""
+
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (32, 64, 128, 256)
+    """Filters of each block's 3 × 3 convolution."""
+    convolution_dropout: Fraction = 0
+    """Dropout rate after each block."""
+    dense_units: Positive = 128
+    """Units of the dense layer."""
+    dense_dropout: Fraction = 0.5
+    """Dropout rate after the dense layer."""
+
+
+class Fit(Settings):
+    """How a network is trained."""
+
+    epochs: Positive = 12
+    """Passes over the training set, at most."""
+    batch_size: Positive = 32
+    """Images a step."""
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    """Keras optimizer."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Initial learning rate."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each class weighs N / (2 · its count) in the loss, N counting all training images."""
+    early_stopping_patience: Positive | None = None
+    """Epochs without a lower validation loss before training stops and the best epoch's weights return; none: never."""
+    plateau_patience: Positive | None = None
+    """Epochs without a lower validation loss before the learning rate falls; none: never."""
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """What the learning rate is then multiplied by."""
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    """auto: mixed bfloat16 where the processor computes in it, float32 elsewhere; the choice and its reason are recorded."""
+    deterministic: bool = False
+    """Use only operations that give the same bits in every run: slower, for reproduction."""
+    seed: int = 0
+    """Seed of the weights, of the order of the images, of augmentation and of dropout."""
+
+
+class Recipe(Settings):
+    """One network, from the size of its images to the rule of its threshold."""
+
+    image_size_px: Annotated[int, Field(ge=16, le=1024)] = 150
+    """Side of the square that images are resized to, in pixels."""
+    resize: Resize = "squash"
+    """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
+    threshold_rule: ThresholdRule = "youden"
+    """How the operating threshold is locked on validation: youden, the largest sensitivity + specificity; half, 0.5."""
+    augmentation: Augmentation = Augmentation()
+    network: Cnn = Cnn()
+    fit: Fit = Fit()
+
+
+class Registry(Settings):
+    """Where finished models are kept."""
+
+    directory: Path = Path("models")
+    """Folder of the embedded registry, and of trainings under way."""
+    tracking_uri: str | None = None
+    """An MLflow tracking server, in place of the embedded registry."""
+
+
+class Gradcam(Settings):
+    """Heatmaps of each model's mistakes on the test split."""
+
+    cases: Annotated[int, Field(ge=1, le=50)] = 5
+    """False positives, and false negatives, shown for each model: the most confident first."""
+    layer: str | None = None
+    """Name of the convolutional layer to explain; none: the last before the features are pooled or flattened for good."""
+
+
+class Bench(Settings):
+    """What `make bench` measures on."""
+
+    films: Annotated[int, Field(ge=64)] = 640
+    """Training films of the cohort that an epoch passes over, at most."""
+    rounds: Annotated[int, Field(ge=1, le=20)] = 3
+    """Times that the things compared are run in turn, each in a fresh process."""
+    originals: Path | None = None
+    """Folder of full-size JPEGs to decode, in any layout; none: phantom films rendered at 1024 px."""
+
+
+class Report(Settings):
+    """Where the report is written."""
+
+    directory: Path = Path("reports")
+    """Folder of the page, its figures, the heatmaps and the benchmark's results."""
+
+
+class Reproduce(Settings):
+    """The small fixed study that `make reproduce` runs twice."""
+
+    patients: Annotated[int, Field(ge=40)] = 240
+    """Patients of each cohort that take part, drawn at random from every part and class alike."""
+    recipe: Recipe = Recipe(
+        image_size_px=64,
+        network=Cnn(filters=(8, 16), dense_units=32),
+        # Every augmentation takes part, so that none can change unnoticed.
+        augmentation=Augmentation(aspect_log_range=0.1, contrast_fraction=0.1, brightness_fraction=0.05, gamma_log_range=0.1),
+        fit=Fit(epochs=3, optimizer="adam", class_weights="balanced", precision="float32", deterministic=True),
+    )
+    phantom: Phantom = Phantom(patients=240, size_px=128)
+    """The phantom cohort of this study, whatever `cohort.phantom` says."""
+    expectations: Path = Path("configs/expectations")
+    """Folder of the committed expectations, one JSON file a cohort."""
+    update: bool = False
+    """Write the expectations from this run, after a change that is meant, in place of comparing with them."""
+
+
+BASELINE = Recipe()
+WEIGHTED = Recipe(
+    network=Cnn(filters=(32, 64)),
+    fit=Fit(
+        epochs=30,
+        optimizer="adam",
+        class_weights="balanced",
+        early_stopping_patience=3,
+        plateau_patience=2,
+    ),
+)
+
+
+class Config(BaseSettings):
+    """Everything that `pneumo` can be told."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+        env_prefix="PNEUMO_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        # `--weighted.fit.epochs 3` changes that one value and keeps the recipe's others.
+        nested_model_default_partial_update=True,
+    )
+
+    data: Path | None = None
+    """Folder or zip of radiographs, as train|val|test / NORMAL|PNEUMONIA / files; none: the synthetic phantom cohort."""
+    cohort: Cohort = Cohort()
+    baseline: Recipe = BASELINE
+    weighted: Recipe = WEIGHTED
+    registry: Registry = Registry()
+    gradcam: Gradcam = Gradcam()
+    report: Report = Report()
+    bench: Bench = Bench()
+    reproduce: Reproduce = Reproduce()

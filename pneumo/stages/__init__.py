@@ -1,0 +1,13 @@
+"""One verb a file: `pneumo.stages.NAME` offers `run(config, console)`."""
+
+# In running order.
+STAGES = {
+    "fetch": "Fetch the public archive of radiographs.",
+    "prepare": "Index the cohort, check it, and decode it into the pixel caches.",
+    "baseline": "Train, evaluate and register the plain CNN.",
+    "weighted": "Train, evaluate and register the class-weighted CNN with dropout.",
+    "gradcam": "Draw Grad-CAM heatmaps of each model's mistakes on the test split.",
+    "report": "Write the report page, its figures and metrics.json.",
+    "bench": "Measure training and decoding against the obvious alternatives and the limit.",
+    "reproduce": "Run a small fixed study twice and compare it with the committed expectations.",
+}

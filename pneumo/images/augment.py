@@ -1,0 +1,138 @@
+"""Random changes to training images: one affine map with one interpolation, one photometric layer.
+
+Both are Keras layers that run in the graph of the input pipeline, never in the model: a saved model holds only layers that every
+Keras knows, and validation cannot be augmented by mistake. Draws are stateless: the same seed gives the same changes, so that a
+resumed training sees what an uninterrupted one would have seen.
+"""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from pneumo.config import Augmentation
+
+
+class RandomAffine(keras.layers.Layer):
+    """Rotation, shift, shear, zoom, aspect ratio and flip, fused into one bilinear resampling."""
+
+    def __init__(self, settings: Augmentation, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Change each image its own way.
+
+        Args:
+            images: (N, H, W, C), any real type.
+            seed: (2,), integer.
+
+        Returns:
+            (N, H, W, C), float32, in the range of the input.
+        """
+        s = self.settings
+        shape = tf.shape(images)
+        height_px, width_px = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
+        draw = tf.random.stateless_uniform((8, shape[0]), seed, minval=-1.0, maxval=1.0)
+        stretch = tf.exp(draw[6] * s.aspect_log_range / 2)
+        flip = tf.sign(draw[7]) if s.horizontal_flip else 1.0
+        transforms = affine_transforms(
+            rotation=draw[0] * math.radians(s.rotation_degrees),
+            shift_rows=draw[1] * s.shift_fraction * height_px,
+            shift_columns=draw[2] * s.shift_fraction * width_px,
+            shear=draw[3] * math.radians(s.shear_degrees),
+            zoom_rows=(1 + draw[4] * s.zoom_fraction) * stretch,
+            zoom_columns=(1 + draw[5] * s.zoom_fraction) / stretch * flip,
+            height_px=height_px,
+            width_px=width_px,
+        )
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=tf.cast(images, tf.float32),
+            transforms=transforms,
+            output_shape=shape[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode=s.fill.upper(),
+        )
+
+
+def affine_transforms(
+    *,
+    rotation: tf.Tensor,
+    shift_rows: tf.Tensor,
+    shift_columns: tf.Tensor,
+    shear: tf.Tensor,
+    zoom_rows: tf.Tensor,
+    zoom_columns: tf.Tensor,
+    height_px: tf.Tensor,
+    width_px: tf.Tensor,
+) -> tf.Tensor:
+    """Maps from output to input pixels: rotation · shift · shear · zoom on (column, row), about the centre.
+
+    The order and the axes are those of Keras' `apply_affine_transform`, so that the reference systems' ranges mean here what they
+    meant there.
+
+    Args:
+        rotation: (N,), radians; `shear` likewise.
+        shift_rows: (N,), pixels; `shift_columns` likewise.
+        zoom_rows: (N,), above 1 shrinks the content; `zoom_columns` likewise, negative to mirror.
+
+    Returns:
+        (N, 8): a₀ a₁ a₂ b₀ b₁ b₂ 0 0, the input pixel being at column a₀c + a₁r + a₂, row b₀c + b₁r + b₂.
+    """
+    cos, sin = tf.cos(rotation), tf.sin(rotation)
+    column_column, column_row = cos * zoom_columns, -tf.sin(shear + rotation) * zoom_rows
+    row_column, row_row = sin * zoom_columns, tf.cos(shear + rotation) * zoom_rows
+    centre_row, centre_column = (height_px - 1) / 2, (width_px - 1) / 2
+    column = centre_column + cos * shift_columns - sin * shift_rows - column_column * centre_column - column_row * centre_row
+    row = centre_row + sin * shift_columns + cos * shift_rows - row_column * centre_column - row_row * centre_row
+    zero = tf.zeros_like(row)
+    return tf.stack([column_column, column_row, column, row_column, row_row, row, zero, zero], axis=1)
+
+
+class RandomPhotometry(keras.layers.Layer):
+    """Contrast about the image's own mean, brightness and gamma."""
+
+    def __init__(self, settings: Augmentation, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+
+    def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Change each image its own way.
+
+        Args:
+            images: (N, H, W, C), grey values in 0..255.
+            seed: (2,), integer.
+
+        Returns:
+            (N, H, W, C), float32, in 0..255.
+        """
+        s = self.settings
+        grey = tf.cast(images, tf.float32) / 255
+        draw = tf.random.stateless_uniform((3, tf.shape(grey)[0], 1, 1, 1), seed, minval=-1.0, maxval=1.0)
+        mean = tf.reduce_mean(grey, axis=(1, 2, 3), keepdims=True)
+        grey = mean + (grey - mean) * (1 + draw[0] * s.contrast_fraction) + draw[1] * s.brightness_fraction
+        grey = tf.clip_by_value(grey, 0.0, 1.0)
+        if s.gamma_log_range:
+            grey = tf.pow(grey, tf.exp(draw[2] * s.gamma_log_range))
+        return grey * 255
+
+
+def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
+    """The layers these settings ask for; none where every range is zero."""
+    wanted: list[keras.layers.Layer] = []
+    geometric = (
+        settings.rotation_degrees,
+        settings.shift_fraction,
+        settings.shear_degrees,
+        settings.zoom_fraction,
+        settings.aspect_log_range,
+        settings.horizontal_flip,
+    )
+    # float32 by name: under a mixed policy Keras would cast the layers' inputs to bfloat16, which has eight bits for a grey value.
+    if any(geometric):
+        wanted.append(RandomAffine(settings, dtype="float32", name="random_affine"))
+    if settings.contrast_fraction or settings.brightness_fraction or settings.gamma_log_range:
+        wanted.append(RandomPhotometry(settings, dtype="float32", name="random_photometry"))
+    return wanted

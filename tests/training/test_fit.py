@@ -1,0 +1,168 @@
+import io
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pneumo.config import Augmentation, Cnn, Fit
+from pneumo.errors import UserError
+from pneumo.images.batches import evaluation_batches, training_batches
+from pneumo.nets import cnn
+from pneumo.training.fit import compile_model, fit
+from pneumo.training.precision import choose_precision, prepare
+
+FIT = Fit(
+    epochs=6,
+    batch_size=16,
+    optimizer="adam",
+    precision="float32",
+    early_stopping_patience=2,
+    plateau_patience=1,
+    deterministic=True,
+)
+
+
+def films(count=64, side_px=16):
+    """Noise with a bright left half where positive: learnt in a few steps, yet not at once."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 200, (count, side_px, side_px), dtype=np.uint8)
+    y_true = np.arange(count) % 2
+    pixels[y_true == 1, :, : side_px // 2] += 30
+    return pixels, y_true
+
+
+def train(directory, settings=FIT, console=None):
+    pixels, y_true = films()
+    rows = np.arange(48)
+    prepare(settings)
+    model = cnn.build(Cnn(filters=(4,), dense_units=8, dense_dropout=0.3), 16)
+    compile_model(model, settings)
+    return fit(
+        model,
+        lambda epochs: training_batches(
+            pixels, rows, y_true[rows], augmentation=Augmentation(), batch_size=16, epochs=epochs, seed=settings.seed
+        ),
+        evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16),
+        settings,
+        steps_per_epoch=3,
+        class_weight={0: 1.0, 1: 1.5},
+        directory=directory,
+        console=console or Console(file=io.StringIO()),
+    )
+
+
+def weights(model):
+    return [weight.numpy() for weight in model.weights if "seed" not in weight.path]
+
+
+def test_a_training_killed_after_an_epoch_ends_with_the_same_bits_as_one_left_alone(tmp_path):
+    whole, history, _ = train(tmp_path / "whole")
+    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed")])
+    while not list(tmp_path.glob("killed/state/epoch-*[0-9]")):
+        assert killed.poll() is None, "the training ended before it could be killed"
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    output = io.StringIO()
+    resumed, history_resumed, _ = train(tmp_path / "killed", console=Console(file=output))
+    assert "Continuing after epoch" in output.getvalue()
+    assert history_resumed == history
+    for one, other in zip(weights(resumed), weights(whole), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+KILLED_TRAINING = """
+import sys, time
+from pathlib import Path
+import keras
+from tests.training.test_fit import train
+from pneumo.training.state import TrainingState
+
+# Slowed down after each epoch, so that the kill comes before the end.
+finish = TrainingState.on_epoch_end
+TrainingState.on_epoch_end = lambda self, *args: (finish(self, *args), time.sleep(2))
+train(Path(sys.argv[1]))
+"""
+
+
+def test_a_finished_training_is_not_trained_again(tmp_path):
+    first, history, seconds = train(tmp_path)
+    again, history_again, seconds_again = train(tmp_path)
+    assert (history_again, seconds_again) == (history, seconds)
+    for one, other in zip(weights(first), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_early_stopping_returns_the_best_epoch(tmp_path):
+    settings = FIT.model_copy(update={"learning_rate": 0.3, "epochs": 12, "plateau_patience": None})
+    model, history, _ = train(tmp_path, settings)
+    losses = history["val_loss"]
+    assert len(losses) < 12, "nothing stopped this training"
+    assert len(losses) - 1 - int(np.argmin(losses)) == settings.early_stopping_patience
+    pixels, y_true = films()
+    compile_model(model, settings)
+    loss = model.evaluate(evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16), verbose=0)[0]
+    assert loss == pytest.approx(min(losses), abs=1e-6)
+
+
+def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
+    settings = FIT.model_copy(update={"learning_rate": 0.3, "early_stopping_patience": None})
+    _, history, _ = train(tmp_path, settings)
+    rates = history["learning_rate"]
+    assert rates[0] == pytest.approx(0.3)
+    assert min(rates) <= 0.3 * settings.plateau_factor * 1.001
+    for before, after in zip(rates, rates[1:], strict=False):
+        assert after == pytest.approx(before) or after == pytest.approx(before * settings.plateau_factor)
+
+
+def test_a_loss_that_is_no_number_ends_in_one_clear_line(tmp_path):
+    settings = FIT.model_copy(update={"learning_rate": 1.0, "optimizer": "rmsprop"})
+    pixels, y_true = films()
+    model = cnn.build(Cnn(filters=(4,), dense_units=8), 16)
+    model.get_layer("logit").bias.assign([np.nan])
+    compile_model(model, settings)
+    batches = evaluation_batches(pixels, np.arange(64), y_true, batch_size=16)
+    with pytest.raises(UserError, match="no longer a number in epoch 1 .* nothing was registered; lower `fit.learning_rate`"):
+        fit(
+            model,
+            lambda _: batches,
+            batches,
+            settings,
+            steps_per_epoch=4,
+            class_weight=None,
+            directory=tmp_path,
+            console=Console(file=io.StringIO()),
+        )
+    assert not list(tmp_path.glob("state/epoch-*"))
+
+
+def test_tensorboard_logs_are_written(tmp_path):
+    train(tmp_path, FIT.model_copy(update={"epochs": 1}))
+    assert list(tmp_path.glob("tensorboard/train/events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [("flags : fpu avx512_bf16 sse", "mixed_bfloat16"), ("flags : amx_bf16", "mixed_bfloat16"), ("flags : avx2 avx512f", "float32")],
+)
+def test_bfloat16_is_chosen_where_the_processor_computes_in_it(tmp_path, flags, policy):
+    (tmp_path / "cpuinfo").write_text(flags)
+    chosen = choose_precision("auto", tmp_path / "cpuinfo")
+    assert chosen.policy == policy
+    assert "processor has" in chosen.reason
+    assert choose_precision("float32", tmp_path / "cpuinfo").policy == "float32"
+
+
+def test_an_unknown_processor_computes_in_float32(tmp_path):
+    assert choose_precision("auto", tmp_path / "absent").policy == "float32"
+
+
+@pytest.fixture(autouse=True)
+def float32_afterwards():
+    yield
+    keras.config.set_dtype_policy("float32")

@@ -1,0 +1,44 @@
+"""Where to cut the score: one threshold, locked on validation before the test split is looked at."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pneumo.config import ThresholdRule
+from pneumo.evaluation.scores import HALF, checked
+
+
+def lock_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike, rule: ThresholdRule) -> float:
+    """Choose the threshold at and above which a model says PNEUMONIA.
+
+    `youden` takes the cut with the largest sensitivity + specificity. A whole interval of thresholds makes that same cut, from just
+    above one radiograph's score up to the next one's; its middle is taken, because either end leans on a single radiograph. Where
+    validation is saturated the interval is wide and the middle is near 0.5: the data do not say more, and the threshold should not
+    pretend that they do. Among cuts that tie, the widest interval wins, being the one that a small shift of the scores upsets
+    least; then the lowest threshold, since a missed pneumonia is the worse mistake.
+
+    Args:
+        y_true: (N,), 1 where PNEUMONIA.
+        y_score: (N,), probability of PNEUMONIA, 0..1.
+        rule: youden as above; half is 0.5, whatever the scores.
+
+    Raises:
+        ValueError: a class is missing, or a score is not a probability.
+    """
+    labels, scores = checked(y_true, y_score)
+    if rule == "half":
+        return HALF
+    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
+    if not positives or not negatives:
+        raise ValueError(f"youden needs both classes on validation: got {negatives} NORMAL and {positives} PNEUMONIA")
+    cuts, cut_of = np.unique(scores, return_inverse=True)
+    # Called PNEUMONIA at each cut, among either class. Whole numbers: ties in fractions would hang on rounding.
+    found = np.bincount(cut_of, weights=labels == 1)[::-1].cumsum()[::-1].astype(int)
+    false_alarms = np.bincount(cut_of, weights=labels == 0)[::-1].cumsum()[::-1].astype(int)
+    youden = found * negatives - false_alarms * positives
+    # Below the lowest score there is no other radiograph: the cut that calls all of them PNEUMONIA is an interval of no width.
+    below = np.concatenate([cuts[:1], cuts[:-1]])
+    tied = np.flatnonzero(youden == youden.max())
+    best = tied[np.argmax((cuts - below)[tied])]
+    middle = float(below[best] + cuts[best]) / 2
+    # Between neighbouring floating-point numbers there is no middle, and the lower one would make another cut.
+    return middle if middle > below[best] else float(cuts[best])

@@ -1,0 +1,101 @@
+"""A model's mistakes, explained: pictures of each case and one JSON file that describes them."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from pneumo.config import Resize
+from pneumo.explain import render
+from pneumo.explain.cam import ExplainableModel, Label, gradcam, resize_maps
+from pneumo.images.decode import decode
+from pneumo.images.view import unsquashed
+
+PICTURE_HEIGHT_PX = 320
+
+
+def most_confident_mistakes(predictions: pd.DataFrame, threshold: float, cases: int) -> pd.DataFrame:
+    """Pick up to `cases` false positives and as many false negatives, the most confident first; ties by path.
+
+    Args:
+        predictions: columns path, patient, y_true, y_score.
+
+    Returns:
+        These columns and `kind`, "false_positive" or "false_negative".
+    """
+    wrong = predictions[(predictions["y_score"] >= threshold) != (predictions["y_true"] == 1)]
+    false_positives = wrong[wrong["y_true"] == 0].sort_values(["y_score", "path"], ascending=[False, True]).head(cases)
+    false_negatives = wrong[wrong["y_true"] == 1].sort_values(["y_score", "path"]).head(cases)
+    return pd.concat([false_positives.assign(kind="false_positive"), false_negatives.assign(kind="false_negative")])
+
+
+def write_gallery(
+    folder: Path,
+    mistakes: pd.DataFrame,
+    explained: ExplainableModel,
+    *,
+    root: Path,
+    image_size_px: int,
+    resize: Resize,
+    threshold: float,
+    model_sha256: str,
+) -> None:
+    """Explain each mistake for the class that the model predicted, and put the finished gallery in place of an older one.
+
+    Args:
+        folder: of this gallery alone.
+        mistakes: as `most_confident_mistakes` gives them.
+        root: folder that the radiographs' paths are relative to.
+        image_size_px: side of the model's input.
+        model_sha256: of the model file, so that the report does not show the heatmaps as another model's.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
+        cases = []
+        for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
+            pictures, case = _explain(mistake, explained, root, image_size_px, resize)
+            case["threshold"] = threshold
+            # By number: a radiograph's own name may hold anything.
+            case["files"] = {name: f"case-{number:02d}-{name}.png" for name in pictures}
+            for name, picture in pictures.items():
+                picture.save(Path(unfinished) / case["files"][name])
+            cases.append(case)
+        (Path(unfinished) / "cases.json").write_text(json.dumps({"model_sha256": model_sha256, "cases": cases}, indent=1))
+        if folder.exists():
+            shutil.rmtree(folder)
+        shutil.copytree(unfinished, folder)
+
+
+def _explain(
+    mistake: dict[Any, Any], explained: ExplainableModel, root: Path, image_size_px: int, resize: Resize
+) -> tuple[dict[str, Image.Image], dict[str, Any]]:
+    false_positive = mistake["kind"] == "false_positive"
+    predicted: Label = "PNEUMONIA" if false_positive else "NORMAL"
+    truth: Label = "NORMAL" if false_positive else "PNEUMONIA"
+    file = root / mistake["path"]
+    single_map = gradcam(explained, decode(file, image_size_px, resize)[None, ..., None], predicted)
+    # Squashed, the anatomy would be distorted; padded, it lies where the network saw it.
+    film = unsquashed(file, PICTURE_HEIGHT_PX) if resize == "squash" else decode(file, PICTURE_HEIGHT_PX, resize)
+    strength = render.as_share_of_maximum(resize_maps(single_map, *film.shape)[0])
+    pictures = {
+        "original": Image.fromarray(film),
+        "heatmap": render.heatmap(strength),
+        "overlay": render.overlay(film, strength),
+    }
+    probability = mistake["y_score"]
+    return pictures, {
+        "kind": mistake["kind"],
+        "path": mistake["path"],
+        "patient": str(mistake["patient"]),
+        "true_label": truth,
+        "predicted_label": predicted,
+        "explained_class": predicted,
+        "probability": probability,
+        "confidence": probability if false_positive else 1 - probability,
+        "layer": explained.layer,
+        "empty": not single_map.any(),
+    }

@@ -1,0 +1,236 @@
+"""The report: one page, its figures, and every number of it as JSON.
+
+Everything is computed and drawn in memory before the first byte is written, and the page itself is replaced last: a run that fails
+leaves the report of the run before.
+"""
+
+import json
+import operator
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+import pandas as pd
+import yaml
+from sklearn.metrics import roc_auc_score
+
+from pneumo.errors import UserError
+from pneumo.evaluation.scores import Evaluation
+from pneumo.report import figures
+from pneumo.report.figures import Picture, rounded
+from pneumo.report.inputs import CohortFacts, Gallery, ModelResult, Sample, read_gallery
+
+PARTS = ("training", "validation", "test", "unused")
+SUBTYPES = ("normal", "bacterial", "viral", "unknown")
+OFFICIAL_TEST_IMAGES = 624
+_AT = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "pneumonia.precision": "Precision of PNEUMONIA",
+    "macro.f1": "F1, macro average",
+}
+# What the models are compared on, in groups: path into an Evaluation, and its name on the page.
+COMPARED = {
+    "At any threshold": {"loss": "Loss (cross-entropy)", "auroc": "AUROC", "average_precision": "Average precision"},
+    "At the threshold locked on validation": {f"locked.{path}": name for path, name in _AT.items()},
+    "At 0.5": {f"half.{path}": name for path, name in _AT.items()},
+}
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """One model as the page shows it."""
+
+    result: ModelResult
+    curves: Sequence[Picture]
+    confusion: Sequence[Picture]
+    gallery: Gallery
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The figures that are not of one model alone."""
+
+    samples: Sequence[Picture]
+    roc: Sequence[Picture]
+    precision_recall: Sequence[Picture]
+    subtypes: Picture
+
+
+def write_report(directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult]) -> Path:
+    """Write index.html, metrics.json and figures/ into a folder; heatmaps that lie in its gradcam/ are shown.
+
+    Raises:
+        UserError: there is no model, a model was trained on other radiographs, or its predictions do not fit its scores.
+    """
+    _check(cohort, models)
+    synthetic = cohort.synthetic
+    sections = [
+        ModelSection(
+            result=model,
+            curves=figures.learning_curves(model, synthetic),
+            confusion=[
+                figures.confusion(model, model.facts.test.locked, "locked", synthetic),
+                figures.confusion(model, model.facts.test.half, "half", synthetic),
+            ],
+            gallery=read_gallery(directory, model),
+        )
+        for model in models
+    ]
+    pictures = Pictures(
+        samples=[figures.sample(number, radiograph) for number, radiograph in enumerate(samples, start=1)],
+        roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
+        precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
+        subtypes=figures.found_by_subtype(models, synthetic),
+    )
+    numbers = metrics(cohort, models)
+    page = _render(cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers)
+    drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes]
+    drawn += [picture for section in sections for picture in (*section.curves, *section.confusion)]
+    return _write(directory, page, numbers, drawn)
+
+
+def metrics(cohort: CohortFacts, models: Sequence[ModelResult]) -> dict[str, Any]:
+    """Gather every number of the page, as metrics.json has them."""
+    return {
+        "generated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "synthetic": cohort.synthetic,
+        "cohort": {
+            "name": cohort.name,
+            "fingerprint": cohort.fingerprint,
+            "flow": flow(cohort.table),
+            "patients_in_several_parts": patients_in_several_parts(cohort.table),
+            "foreign": dict(cohort.foreign),
+            "left_out": {str(problem): int(count) for problem, count in cohort.left_out["problem"].value_counts().items()},
+        },
+        "models": [
+            {
+                "version": model.version,
+                "champion": model.champion,
+                "sha256": model.sha256,
+                **model.facts.model_dump(mode="json"),
+                "gap": {path: gap(model, path) for group in COMPARED.values() for path in group},
+            }
+            for model in models
+        ],
+        # A phantom's figures beside those of radiographs would be a comparison of nothing.
+        "reference_systems": None if cohort.synthetic else reference_systems(),
+    }
+
+
+def flow(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count images and patients by what they are used for, the folder they come from, and what they show."""
+    rows = []
+    for part in PARTS:
+        for split in ("train", "val", "test"):
+            here = table[(table["part"] == part) & (table["split"] == split)]
+            if len(here):
+                groups = {name: here[here["subtype"] == name] for name in SUBTYPES} | {"all": here}
+                counts = {name: {"images": len(rows), "patients": int(rows["patient"].nunique())} for name, rows in groups.items()}
+                rows.append({"part": part, "split": split, **counts})
+    return rows
+
+
+def patients_in_several_parts(table: pd.DataFrame) -> int:
+    """Count the patients that are in more than one of training, validation and test: there should be none."""
+    used = table[table["part"] != "unused"]
+    return int((used.groupby("patient")["part"].nunique() > 1).sum())
+
+
+def value(evaluation: Evaluation, path: str) -> float | None:
+    """Read one number of an evaluation, such as "locked.macro.f1"."""
+    number: float | None = operator.attrgetter(path)(evaluation)
+    return number
+
+
+def gap(model: ModelResult, path: str) -> float | None:
+    """Subtract validation from test: how much of what validation promised is kept."""
+    test, validation = value(model.facts.test, path), value(model.facts.validation, path)
+    return None if test is None or validation is None else test - validation
+
+
+def reference_systems() -> list[dict[str, Any]]:
+    """Read what others report on the official test split."""
+    systems: list[dict[str, Any]] = yaml.safe_load(resources.files(__package__).joinpath("reference_systems.yaml").read_bytes())
+    return systems
+
+
+def _check(cohort: CohortFacts, models: Sequence[ModelResult]) -> None:
+    if not models:
+        raise UserError("no model of this cohort is registered yet, so there is nothing to report: run `make train` first")
+    for model in models:
+        if model.facts.data_fingerprint != cohort.fingerprint:
+            raise UserError(
+                f"{model.name} was trained on other radiographs than {cohort.name} (fingerprint"
+                f" {model.facts.data_fingerprint[:12]}, not {cohort.fingerprint[:12]}): report it with the data it was trained on"
+            )
+        for part in ("validation", "test"):
+            rows, scores = model.predictions(part), model.evaluation(part)
+            same = len(rows) == scores.images and (
+                scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004
+            )
+            if not same:
+                raise UserError(
+                    f"the {part} predictions kept with {model.name} do not give the scores in its record: train it again"
+                )
+
+
+def _render(**content: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pneumo.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": rounded, "percent": _percent, "signed": _signed, "url": quote, "duration": _duration}
+    return environment.get_template("page.html.j2").render(
+        compared=COMPARED, value=value, gap=gap, official_test_images=OFFICIAL_TEST_IMAGES, **content
+    )
+
+
+def _write(directory: Path, page: str, numbers: dict[str, Any], pictures: Sequence[Picture]) -> Path:
+    folder = directory / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        _replace(folder / picture.name, picture.png)
+    _replace(directory / "metrics.json", json.dumps(numbers, indent=2, allow_nan=False).encode())
+    index = _replace(directory / "index.html", page.encode())
+    current = {picture.name for picture in pictures}
+    for old in folder.glob("*.png"):
+        if old.name not in current:
+            old.unlink()
+    return index
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(beside).chmod(0o644)  # mkstemp's own mode would keep a web server from reading it
+        Path(beside).replace(path)
+    finally:
+        Path(beside).unlink(missing_ok=True)
+    return path
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def _signed(number: float | None) -> str:
+    return "–" if number is None else f"{number:+.3f}".replace("-", "−")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

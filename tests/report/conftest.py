@@ -1,0 +1,25 @@
+"""What the report's tests share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from report_inputs import Inputs, make_inputs
+
+from pneumo.report.page import write_report
+
+
+@pytest.fixture
+def inputs(tmp_path) -> Callable[..., Inputs]:
+    """Inputs in a folder of the test's own."""
+    return lambda synthetic=True: make_inputs(tmp_path / "reports", synthetic)
+
+
+@pytest.fixture(scope="module")
+def index_of(tmp_path_factory) -> Callable[[bool], Path]:
+    """A finished report on a synthetic or on a real cohort, to read and not to change: written once for all tests of a module."""
+    finished = {}
+    for synthetic in (True, False):
+        given = make_inputs(tmp_path_factory.mktemp("report"), synthetic)
+        finished[synthetic] = write_report(given.directory, given.cohort, given.samples, given.models)
+    return finished.__getitem__

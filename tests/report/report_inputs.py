@@ -1,0 +1,124 @@
+"""A small cohort, two models and their galleries, as the report stage would hand them over."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from pneumo.evaluation.scores import evaluate
+from pneumo.report.inputs import CohortFacts, ModelFacts, ModelResult, Sample
+
+HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
+FINGERPRINT = "f1" * 32
+MODEL_SHA256 = "a5" * 32
+
+
+@dataclass(frozen=True)
+class Inputs:
+    directory: Path
+    cohort: CohortFacts
+    samples: tuple[Sample, ...]
+    models: tuple[ModelResult, ...]
+
+    def but(self, **changes) -> "Inputs":
+        return replace(self, **changes)
+
+
+def predictions(rng: np.random.Generator, normals: int, pneumonias: int, spread: float) -> pd.DataFrame:
+    y_true = np.array([0] * normals + [1] * pneumonias)
+    logit = rng.normal(np.where(y_true, 2.0, -2.0), spread)
+    paths = [f"test/{index}.jpeg" for index in range(len(y_true))]
+    return pd.DataFrame({"path": paths, "patient": paths, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))})
+
+
+def subtypes(y_true: pd.Series) -> np.ndarray:
+    kinds = np.where(np.arange(len(y_true)) % 3, "bacterial", "viral")
+    return np.where(y_true == 1, kinds, "normal")
+
+
+def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> ModelResult:
+    rng = np.random.default_rng(version)
+    validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
+    falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
+    facts = ModelFacts(
+        recipe=recipe,
+        created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        data_fingerprint=FINGERPRINT,
+        image_size_px=150,
+        resize="squash",
+        preprocessing="grey 0 to 255 goes in and is rescaled inside the model",
+        threshold=threshold,
+        threshold_rule="youden",
+        settings={"fit": {"epochs": 6, "seed": 0}, "note": "</code><script>alert(2)</script>"},
+        history={
+            "loss": falling,
+            "val_loss": [1.1 * value for value in falling],
+            "accuracy": [1 - value for value in falling],
+            "auc": [1 - value / 2 for value in falling],
+            "val_auc": [1 - value / 2.2 for value in falling],
+            "learning_rate": [1e-3] * 4 + [2e-4] * 2,
+        },
+        validation=evaluate(validation["y_true"], validation["y_score"], subtypes(validation["y_true"]), threshold),
+        test=evaluate(test["y_true"], test["y_score"], subtypes(test["y_true"]), threshold),
+        parameters=1_234_567,
+        training_seconds=312.4,
+        seed=0,
+        precision="mixed_bfloat16",
+        precision_reason="the processor computes in it",
+        git_commit="0123456789abcdef",
+        software={"python": "3.11.2", "keras": "3.15.0", "tensorflow": "2.21.0", "numpy": "2.4.0"},
+        hardware="2 cores of an x86-64 processor",
+    )
+    return ModelResult(version, champion, MODEL_SHA256, facts, validation, test)
+
+
+def cohort(synthetic: bool) -> CohortFacts:
+    rows = [
+        (split, label, subtype, f"{part}-{subtype}-{index // 2}", 256 + index, 240, "L", part)
+        for split, part, count in (("train", "training", 9), ("train", "validation", 4), ("val", "unused", 2), ("test", "test", 6))
+        for label, subtype in (("NORMAL", "normal"), ("PNEUMONIA", "bacterial"), ("PNEUMONIA", "viral"))
+        for index in range(count)
+    ]
+    return CohortFacts(
+        name="phantom" if synthetic else "chest_xray",
+        table=pd.DataFrame(rows, columns=["split", "label", "subtype", "patient", "width", "height", "mode", "part"]),
+        synthetic=synthetic,
+        foreign={"__MACOSX": 3, ".DS_Store": 2},
+        left_out=pd.DataFrame([(HOSTILE, "unreadable", "truncated")], columns=["path", "problem", "detail"]),
+        fingerprint=FINGERPRINT,
+    )
+
+
+def film(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (120, 140), dtype=np.uint8)
+
+
+def write_gallery(folder: Path, kinds: dict[str, int], sha256: str = MODEL_SHA256) -> None:
+    folder.mkdir(parents=True)
+    cases = []
+    for kind, count in kinds.items():
+        wrong = kind == "false_positive"
+        for number in range(count):
+            files = {name: f"{kind}-{number}-{name}.png" for name in ("original", "heatmap", "overlay")}
+            for place, name in enumerate(files.values()):
+                Image.fromarray(film(place)).save(folder / name)
+            case = {
+                "kind": kind, "path": f"test/{HOSTILE}", "patient": "IM-0001", "true_label": "NORMAL" if wrong else "PNEUMONIA",
+                "predicted_label": "PNEUMONIA" if wrong else "NORMAL", "explained_class": "PNEUMONIA" if wrong else "NORMAL",
+                "probability": 0.97 if wrong else 0.04, "confidence": 0.97 if wrong else 0.96, "threshold": 0.4, "layer": "conv_3",
+                "empty": number == 1, "files": files,
+            }  # fmt: skip
+            cases.append(case)
+    (folder / "cases.json").write_text(json.dumps({"model_sha256": sha256, "cases": cases}))
+
+
+def make_inputs(directory: Path, synthetic: bool) -> Inputs:
+    write_gallery(directory / "gradcam" / "baseline-v1", {"false_positive": 2})
+    write_gallery(directory / "gradcam" / "weighted $x^$-v2", {"false_positive": 1, "false_negative": 2})
+    samples = tuple(Sample(film(number), f"NORMAL, {HOSTILE}") for number in range(3))
+    models = (trained(1, "baseline", True, 1.8, 0.31), trained(2, "weighted $x^$", False, 1.2, 0.62))
+    return Inputs(directory, cohort(synthetic), samples, models)

@@ -1,0 +1,242 @@
+"""The page as a reader, a browser and a hostile file name meet it."""
+
+import json
+import re
+import tempfile
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from report_inputs import HOSTILE, subtypes
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from pneumo.errors import UserError
+from pneumo.evaluation.scores import evaluate
+from pneumo.report.page import flow, patients_in_several_parts, reference_systems, write_report
+
+
+def written(given):
+    return write_report(given.directory, given.cohort, given.samples, given.models)
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def test_every_asset_lies_in_the_report_and_none_comes_from_elsewhere(index_of):
+    index = index_of(True)
+    page = index.read_text()
+    elements = Elements(page)
+    images = [image["src"] for image in elements.named("img")]
+    assert len(images) > 20
+    for source in [*images, "metrics.json"]:
+        assert (index.parent / unquote(source)).is_file(), source
+    loading = [attributes.get("src") or attributes.get("href", "") for _, attributes in elements.found]
+    assert not [address for address in loading if re.match(r"(https?:)?//", address or "")]
+    assert "url(" not in page
+    assert "@import" not in page
+    assert elements.named("script") == []
+
+
+def test_every_image_has_words_and_every_table_headers(index_of):
+    page = index_of(True).read_text()
+    elements = Elements(page)
+    assert all(image["alt"].strip() for image in elements.named("img"))
+    assert page.count("<table") == page.count("<caption")
+    assert all("scope" in header for header in elements.named("th"))
+
+
+def test_a_hostile_name_is_text(index_of):
+    page = index_of(True).read_text()
+    elements = Elements(page)
+    assert HOSTILE not in page
+    assert not [attributes for _, attributes in elements.found if any(name.startswith("on") for name in attributes)]
+    assert "alert(2)" in page  # from the settings, shown as text
+    assert elements.named("script") == []
+    assert any(HOSTILE in image["alt"] for image in elements.named("img"))
+
+
+def test_a_synthetic_cohort_is_named_in_title_sections_and_captions(index_of):
+    index = index_of(True)
+    page = index.read_text()
+    assert re.search(r"<title>Synthetic phantom", page)
+    assert "says nothing about patients" in page
+    for heading in re.findall(r"<h2>.*?</h2>", page, re.DOTALL):
+        assert "Synthetic phantom" in heading
+    for picture in re.findall(r'<img src="figures/.*?</figcaption>', page, re.DOTALL):
+        assert "Synthetic phantom" in picture
+    assert "Kermany" not in page
+    assert json.loads(index.with_name("metrics.json").read_text())["synthetic"] is True
+
+
+def test_a_real_cohort_is_not_called_synthetic_and_states_its_limits(index_of):
+    page = index_of(False).read_text().lower()
+    assert "synthetic" not in page
+    assert "one hospital" in page
+    assert "not a medical device" in page
+    assert "official test split of 624 radiographs" in page
+    assert "test split here has <strong>160 radiographs" in page
+
+
+def test_metrics_json_has_the_scores_that_evaluate_gives(inputs):
+    given = inputs(synthetic=False)
+    numbers = json.loads(written(given).with_name("metrics.json").read_text())
+    assert numbers["synthetic"] is False
+    assert numbers["reference_systems"] == reference_systems()
+    for model, told in zip(given.models, numbers["models"], strict=True):
+        rows = model.predictions_test
+        scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), model.facts.threshold)
+        assert told["test"] == scores.model_dump(mode="json")
+        assert told["gap"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
+        assert told["champion"] is model.champion
+
+
+def test_the_reference_systems_are_not_set_beside_phantoms(index_of):
+    index = index_of(True)
+    assert json.loads(index.with_name("metrics.json").read_text())["reference_systems"] is None
+    assert "BayesSearchCV" not in index.read_text()
+
+
+def test_galleries_say_what_they_lack(inputs):
+    given = inputs()
+    page = written(given).read_text()
+    point = given.models[0].facts.test.locked
+    assert f"2 of {point.false_positives} shown" in page
+    assert page.count("<strong>Empty heatmap:</strong>") == 2
+
+
+def test_no_mistakes_are_told_from_missing_heatmaps(inputs):
+    given = inputs()
+    model = given.models[0]
+    flawless = model.predictions_test.assign(y_score=model.predictions_test["y_true"] * 0.8 + 0.1)
+    scores = evaluate(flawless["y_true"], flawless["y_score"], subtypes(flawless["y_true"]), 0.31)
+    model = replace(model, facts=model.facts.model_copy(update={"test": scores}), predictions_test=flawless)
+    (given.directory / "gradcam/baseline-v1/cases.json").write_text(json.dumps({"model_sha256": model.sha256, "cases": []}))
+    page = written(given.but(models=(model,))).read_text()
+    assert "No false negatives" in page
+    assert "No false positives" in page
+
+
+def test_a_gallery_that_is_not_this_models_is_not_shown(inputs):
+    given = inputs()
+    stale = tuple(replace(model, sha256="00" * 32) for model in given.models)
+    page = written(given.but(models=stale)).read_text()
+    assert page.count("made from another model file") == 2
+    assert "gradcam/" not in page
+
+
+def test_a_missing_and_an_incomplete_gallery_say_what_to_run(inputs):
+    given = inputs()
+    (given.directory / "gradcam/baseline-v1/cases.json").unlink()
+    (given.directory / "gradcam/weighted $x^$-v2/false_positive-0-overlay.png").unlink()
+    page = written(given).read_text()
+    assert "No heatmaps have been made" in page
+    assert "is incomplete" in page
+
+
+def test_a_gallery_cannot_point_out_of_its_folder(inputs):
+    given = inputs()
+    (given.directory / "secret.png").write_bytes(b"")
+    cases = given.directory / "gradcam/baseline-v1/cases.json"
+    cases.write_text(cases.read_text().replace("false_positive-0-overlay.png", "../../secret.png"))
+    assert "secret.png" not in written(given).read_text()
+
+
+def test_a_broken_gallery_is_one_clear_line(inputs):
+    given = inputs()
+    (given.directory / "gradcam/baseline-v1/cases.json").write_text('{"cases": [')
+    with pytest.raises(UserError, match=r"cases\.json is not a heatmap gallery .* run `pneumo gradcam`"):
+        written(given)
+
+
+def test_a_failed_run_leaves_the_report_of_the_run_before(inputs):
+    given = inputs()
+    index = written(given)
+    before = {path: path.read_bytes() for path in given.directory.rglob("*") if path.is_file()}
+    unreadable = replace(given.models[1], predictions_test=pd.DataFrame({"y_true": [0, 1], "y_score": [0.1, 0.9]}))
+    with pytest.raises(UserError, match="do not give the scores"):
+        written(given.but(models=(given.models[0], unreadable)))
+    assert {path: path.read_bytes() for path in given.directory.rglob("*") if path.is_file()} == before
+    assert index in before
+
+
+def test_figures_of_a_model_that_is_gone_go_too(inputs):
+    given = inputs()
+    written(given)
+    written(given.but(models=given.models[:1]))
+    assert not list(given.directory.glob("figures/v2-*"))
+    assert list(given.directory.glob("figures/v1-*"))
+
+
+def test_models_of_other_radiographs_and_no_models_are_refused(inputs):
+    given = inputs()
+    with pytest.raises(UserError, match="trained on other radiographs than phantom"):
+        written(given.but(cohort=replace(given.cohort, fingerprint="00" * 32)))
+    with pytest.raises(UserError, match="make train"):
+        written(given.but(models=()))
+
+
+def test_the_flow_counts_images_and_patients(inputs):
+    rows = flow(inputs().cohort.table)
+    assert [(row["part"], row["split"]) for row in rows] == [
+        ("training", "train"), ("validation", "train"), ("test", "test"), ("unused", "val"),
+    ]  # fmt: skip
+    assert rows[0]["normal"] == {"images": 9, "patients": 5}
+    assert rows[0]["all"] == {"images": 27, "patients": 15}
+
+
+def test_a_patient_in_two_parts_is_counted():
+    table = pd.DataFrame({"patient": ["a", "a", "b", "b"], "part": ["training", "test", "training", "unused"]})
+    assert patients_in_several_parts(table) == 1
+
+
+@pytest.fixture
+def browser():
+    """Headless Chromium as Debian packages it; without it this test fails, because a page nobody has opened is not tested."""
+    for program in (Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")):
+        assert program.exists(), f"{program} is missing: install Debian's packages chromium and chromium-driver"
+    with tempfile.TemporaryDirectory() as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for flag in (
+            "headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+            "disable-component-update", "disable-sync", f"user-data-dir={profile}",
+        ):  # fmt: skip
+            options.add_argument(f"--{flag}")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options, Service("/usr/bin/chromedriver"))
+        yield driver
+        driver.quit()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_in_a_browser_everything_loads_and_fits(index_of, browser, width, synthetic):
+    index = index_of(synthetic)
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    )
+    browser.get(index.as_uri())
+    images = browser.execute_script("return [...document.images].map(image => [image.src, image.naturalWidth])")
+    assert len(images) > 20
+    assert [source for source, natural_width in images if not natural_width] == []
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    cut_off = "[...document.querySelectorAll('p, figure, caption, dl')].filter(e => e.getBoundingClientRect().right > innerWidth)"
+    assert browser.execute_script(f"return {cut_off}.map(element => element.outerHTML)") == []

@@ -48,13 +48,27 @@ def training_batches(
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(positions).map(augmented).prefetch(2)
 
 
-def evaluation_batches(pixels: np.ndarray, rows: np.ndarray, y_true: np.ndarray, *, batch_size: int) -> tf.data.Dataset:
-    """Every image once, in order, unchanged; shapes as in `training_batches`."""
+def evaluation_batches(
+    pixels: np.ndarray,
+    rows: np.ndarray,
+    y_true: np.ndarray,
+    *,
+    batch_size: int,
+    class_weight: dict[int, float] | None = None,
+) -> tf.data.Dataset:
+    """Every image once, in order, unchanged; shapes as in `training_batches`.
+
+    Args:
+        class_weight: what an image of each class weighs in the loss; metrics stay unweighted.
+    """
     labels = tf.constant(y_true, tf.float32)
-    positions = tf.data.Dataset.range(len(rows)).batch(batch_size)
-    return positions.map(
-        lambda batch: (tf.cast(_gather(pixels, rows, batch), tf.float32), tf.gather(labels, batch)[:, None])
-    ).prefetch(2)
+    weights = tf.gather(tf.constant([class_weight[0], class_weight[1]] if class_weight else [1.0, 1.0]), y_true)
+
+    def whole(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        images = tf.cast(_gather(pixels, rows, batch), tf.float32)
+        return images, tf.gather(labels, batch)[:, None], tf.gather(weights, batch)
+
+    return tf.data.Dataset.range(len(rows)).batch(batch_size).map(whole).prefetch(2)
 
 
 def _gather(pixels: np.ndarray, rows: np.ndarray, batch: tf.Tensor) -> tf.Tensor:

@@ -15,7 +15,7 @@ def pixels(tmp_path):
 
 
 def read(batches):
-    return [(images.numpy(), labels.numpy()) for images, labels in batches]
+    return [(images.numpy(), labels.numpy()) for images, labels, *_ in batches]
 
 
 def training(pixels, rows, epochs, augmentation=NONE, seed=0):
@@ -59,3 +59,11 @@ def test_evaluation_shows_the_films_unchanged_and_in_order(pixels):
     batches = read(evaluation_batches(pixels, rows, rows % 2, batch_size=2))
     np.testing.assert_array_equal(np.concatenate([images for images, _ in batches])[..., 0], pixels[rows])
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches])[:, 0], rows % 2)
+
+
+def test_class_weights_reach_the_batches_and_are_one_without(pixels):
+    rows = np.array([5, 2, 11, 7])
+    weighed = evaluation_batches(pixels, rows, rows % 2, batch_size=4, class_weight={0: 3.0, 1: 0.5})
+    plain = evaluation_batches(pixels, rows, rows % 2, batch_size=4)
+    np.testing.assert_array_equal(next(iter(weighed))[2], [0.5, 3.0, 0.5, 0.5])
+    np.testing.assert_array_equal(next(iter(plain))[2], [1, 1, 1, 1])

@@ -1,0 +1,18 @@
+"""The plain CNN."""
+
+from rich.console import Console
+
+from pneumo.config import Config
+from pneumo.nets import cnn
+from pneumo.registry import Registry
+from pneumo.study import load, register, train
+from pneumo.training.precision import prepare
+
+
+def run(config: Config, console: Console) -> None:
+    """Train the plain CNN that every later stage has to beat."""
+    recipe = config.baseline
+    precision = prepare(recipe.fit)
+    study = load(config, "baseline", recipe, console)
+    trained = train(study, lambda: cnn.build(recipe.network, recipe.image_size_px), console)
+    register(study, trained, precision, Registry(config.registry), console)

@@ -1,0 +1,41 @@
+"""Heatmaps of the mistakes."""
+
+from rich.console import Console
+from rich.progress import track
+
+from pneumo.cohort.index import index
+from pneumo.config import Config
+from pneumo.errors import UserError
+from pneumo.explain.cam import explainable
+from pneumo.explain.gallery import most_confident_mistakes, write_gallery
+from pneumo.registry import Registry
+
+
+def run(config: Config, console: Console) -> None:
+    """Draw Grad-CAM of each recipe's newest model on its most confident false positives and false negatives."""
+    registry = Registry(config.registry)
+    cohort = index(config)
+    entries = registry.newest(cohort.fingerprint)
+    if not entries:
+        raise UserError(f"No model of this cohort is registered in {config.registry.directory}: run `make train` first")
+    for entry in track(entries, "Heatmaps", console=console, transient=True):
+        record = registry.record(entry)
+        mistakes = most_confident_mistakes(registry.predictions(entry, "test"), record.threshold, config.gradcam.cases)
+        folder = config.report.directory / "gradcam" / f"{entry.recipe}-v{entry.version}"
+        write_gallery(
+            folder,
+            mistakes,
+            explainable(registry.load(entry), config.gradcam.layer),
+            root=cohort.root,
+            image_size_px=record.image_size_px,
+            resize=record.resize,
+            threshold=record.threshold,
+            model_sha256=entry.model_sha256,
+        )
+        counts = mistakes["kind"].value_counts()
+        console.print(
+            f"{entry.recipe} v{entry.version}: {counts.get('false_positive', 0)} false positives and "
+            f"{counts.get('false_negative', 0)} false negatives in {folder}",
+            highlight=False,
+        )
+    console.print("Next: pneumo report")

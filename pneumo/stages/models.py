@@ -1,0 +1,61 @@
+"""What `pneumo registry` does with registered models."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pneumo.config import Config
+from pneumo.registry import Registry
+
+
+def show_list(config: Config, console: Console, *, as_json: bool) -> None:
+    """Print every registered model, the newest last."""
+    entries = Registry(config.registry).entries()
+    if as_json:
+        _print_json([entry.as_json() for entry in entries])
+        return
+    table = Table("version", "recipe", "created (UTC)", "cohort", "test AUROC", "test accuracy", "threshold", "alias")
+    for entry in entries:
+        cohort = f"{entry.data_name}{' (SYNTHETIC)' if entry.synthetic else ''}"
+        figures = (f"{value:.4f}" for value in (entry.test_auroc, entry.test_accuracy, entry.threshold))
+        table.add_row(
+            str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d %H:%M}", cohort, *figures, ", ".join(entry.aliases)
+        )
+    console.print(table if entries else f"No model is registered in {config.registry.directory} yet: run `make train`")
+
+
+def show(config: Config, console: Console, reference: str, *, as_json: bool) -> None:
+    """Print one model's whole record."""
+    registry = Registry(config.registry)
+    entry = registry.get(reference)
+    record = registry.record(entry).model_dump(mode="json")
+    if as_json:
+        _print_json(entry.as_json() | {"record": record})
+        return
+    console.print(f"Version {entry.version}, sha256 {entry.model_sha256}")
+    console.print_json(data=record)
+
+
+def promote(config: Config, console: Console, reference: str) -> None:
+    """Make a model the champion."""
+    registry = Registry(config.registry)
+    entry = registry.get(reference)
+    registry.promote(entry.version)
+    console.print(f"{entry.recipe} v{entry.version} is the champion now")
+
+
+def serve(config: Config, console: Console) -> None:
+    """Serve MLflow's own page on the registry until interrupted."""
+    command = Registry(config.registry).ui_command()
+    console.print("MLflow's page will be at http://127.0.0.1:5000 in a few seconds; Ctrl-C ends it", highlight=False)
+    subprocess.run(command, check=True)
+
+
+def _print_json(value: Any) -> None:
+    """Past the console, which would wrap and colour it."""
+    json.dump(value, sys.stdout, indent=1)
+    sys.stdout.write("\n")

@@ -1,0 +1,29 @@
+"""The cohort, checked and decoded."""
+
+from rich.console import Console
+from rich.table import Table
+
+from pneumo.cohort.index import cache_folder, index
+from pneumo.cohort.splits import partition
+from pneumo.config import Config
+from pneumo.images.cache import pixel_cache
+
+
+def run(config: Config, console: Console) -> None:
+    """Index and check the cohort, show who is in it, and decode it once for every recipe."""
+    cohort = index(config)
+    parts = partition(cohort, config.cohort)
+    title = "SYNTHETIC phantom cohort (no data given)" if cohort.synthetic else f"Cohort {cohort.root}"
+    table = Table("part", "label", "radiographs", "patients", title=title)
+    for key, films in cohort.table.groupby([parts, "label"]):
+        table.add_row(*map(str, key), str(len(films)), str(films["patient"].nunique()))
+    console.print(table)
+    for kind, count in cohort.foreign.items():
+        console.print(f"Ignored {count} foreign entries: {kind}")
+    for problem, films in cohort.left_out.groupby("problem"):
+        console.print(f"Left out {len(films)} radiographs: {problem}")
+    for size_px, resize in sorted({(recipe.image_size_px, recipe.resize) for recipe in (config.baseline, config.weighted)}):
+        pixel_cache(cohort, size_px, resize, config.cohort.directory)
+    console.print(
+        f"Table and pixels in {cache_folder(cohort.root, config.cohort.directory)}\nNext: pneumo baseline", highlight=False
+    )

@@ -1,0 +1,57 @@
+"""The report page."""
+
+import pandas as pd
+from rich.console import Console
+
+from pneumo.cohort.index import Cohort, index
+from pneumo.cohort.splits import partition
+from pneumo.config import Config
+from pneumo.errors import UserError
+from pneumo.images.view import unsquashed
+from pneumo.registry import Entry, Registry
+from pneumo.report.inputs import CohortFacts, ModelFacts, ModelResult, Sample
+from pneumo.report.page import write_report
+
+SAMPLES_PER_SUBTYPE = 2
+SAMPLE_HEIGHT_PX = 320
+
+
+def run(config: Config, console: Console) -> None:
+    """Write the page on each recipe's newest model of this cohort."""
+    registry = Registry(config.registry)
+    cohort = index(config)
+    entries = registry.newest(cohort.fingerprint)
+    if not entries:
+        raise UserError(f"No model of this cohort is registered in {config.registry.directory}: run `make train` first")
+    parts = partition(cohort, config.cohort)
+    facts = CohortFacts(
+        name=cohort.root.name,
+        table=cohort.table.assign(part=parts),
+        synthetic=cohort.synthetic,
+        foreign=cohort.foreign,
+        left_out=cohort.left_out,
+        fingerprint=cohort.fingerprint,
+    )
+    page = write_report(config.report.directory, facts, samples(cohort, parts), [_result(registry, entry) for entry in entries])
+    console.print(f"Report: {page}\nNumbers: {page.with_name('metrics.json')}\nNext: open {page} in a browser", highlight=False)
+
+
+def samples(cohort: Cohort, parts: pd.Series) -> list[Sample]:
+    """Take a few training radiographs of each subtype by content hash: arbitrary, but the same in every report."""
+    training = cohort.table[parts == "training"].sort_values("sha256")
+    shown = training.groupby("subtype").head(SAMPLES_PER_SUBTYPE).sort_values(["label", "subtype"])
+    return [
+        Sample(unsquashed(cohort.root / path, SAMPLE_HEIGHT_PX), label if label == "NORMAL" else f"{label}, {subtype}")
+        for path, label, subtype in shown[["path", "label", "subtype"]].itertuples(index=False)
+    ]
+
+
+def _result(registry: Registry, entry: Entry) -> ModelResult:
+    return ModelResult(
+        version=entry.version,
+        champion="champion" in entry.aliases,
+        sha256=entry.model_sha256,
+        facts=ModelFacts.model_validate(registry.record(entry)),
+        predictions_validation=registry.predictions(entry, "validation"),
+        predictions_test=registry.predictions(entry, "test"),
+    )

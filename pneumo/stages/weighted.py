@@ -1,0 +1,18 @@
+"""The class-weighted CNN with dropout."""
+
+from rich.console import Console
+
+from pneumo.config import Config
+from pneumo.nets import cnn
+from pneumo.registry import Registry
+from pneumo.study import load, register, train
+from pneumo.training.precision import prepare
+
+
+def run(config: Config, console: Console) -> None:
+    """Train the CNN with dropout whose loss weighs the rarer class more."""
+    recipe = config.weighted
+    precision = prepare(recipe.fit)
+    study = load(config, "weighted", recipe, console)
+    trained = train(study, lambda: cnn.build(recipe.network, recipe.image_size_px), console)
+    register(study, trained, precision, Registry(config.registry), console)

@@ -1,0 +1,28 @@
+import time
+
+import pytest
+
+from pneumo.bench.measure import Cost, overhead, speedup
+
+
+def test_a_cost_counts_only_what_happens_inside():
+    cost = Cost()
+    time.sleep(0.05)
+    with cost.counting():
+        time.sleep(0.1)
+    assert 0.1 <= cost.wall_s < 0.15
+    assert cost.cpu_s < 0.05
+    assert cost.per(2).wall_s == pytest.approx(cost.wall_s / 2)
+
+
+def test_speedups_compare_the_best_wall_and_the_median_cpu_time():
+    wall, cpu = speedup("x", [Cost(2, 4), Cost(1, 5), Cost(9, 6)], [Cost(4, 10), Cost(3, 20), Cost(8, 11)], at_least=2.5)
+    assert (wall.ours, wall.reference, wall.ratio, wall.met) == (1, 3, 3, True)
+    assert (cpu.ours, cpu.reference, cpu.ratio, cpu.met) == (5, 11, 2.2, False)
+
+
+def test_an_overhead_is_ours_over_the_limit():
+    wall, cpu = overhead("x", [Cost(1.1, 2.4)], [Cost(1, 2)], at_most=1.15)
+    assert wall.ratio == pytest.approx(1.1)
+    assert cpu.ratio == pytest.approx(1.2)
+    assert (wall.met, cpu.met) == (True, False)

@@ -1,0 +1,312 @@
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pneumo.cohort.index import COLUMNS, Cohort, index
+from pneumo.config import Cohort as Settings
+from pneumo.config import Config, Problem
+from pneumo.errors import UserError
+from tests.conftest import FilmWriter
+
+
+@pytest.fixture
+def cohort_directory(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def indexed(data: Path, directory: Path, *leave_out: Problem) -> Cohort:
+    return index(Config(data=data, cohort=Settings(directory=directory, leave_out=leave_out)))
+
+
+def refusal(data: Path, directory: Path, *leave_out: Problem) -> str:
+    with pytest.raises(UserError) as caught:
+        indexed(data, directory, *leave_out)
+    message = str(caught.value)
+    assert message.isprintable(), "an error is one line without control characters"
+    return message
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in folder.rglob("*")}
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w") as opened:
+        for file in sorted(folder.rglob("*")):
+            opened.write(file, file.relative_to(folder.parent))
+    return archive
+
+
+def test_one_row_a_radiograph_and_nothing_written_beside_it(kermany_folder: Path, cohort_directory: Path) -> None:
+    before = snapshot(kermany_folder)
+    cohort = indexed(kermany_folder, cohort_directory)
+    assert snapshot(kermany_folder) == before
+    assert tuple(cohort.table.columns) == COLUMNS
+    assert list(cohort.table["path"]) == sorted(cohort.table["path"])
+    assert cohort.table.groupby("split").size().to_dict() == {"train": 18, "val": 3, "test": 6}
+    row = cohort.table.set_index("path").loc["test/PNEUMONIA/person7_bacteria_14.jpeg"]
+    assert row.drop("sha256").to_dict() == {
+        "split": "test",
+        "label": "PNEUMONIA",
+        "subtype": "bacterial",
+        "patient": "bacteria-7",
+        "width": 24,
+        "height": 20,
+        "mode": "L",
+        "bytes": (kermany_folder / "test/PNEUMONIA/person7_bacteria_14.jpeg").stat().st_size,
+    }
+    assert (cohort.synthetic, cohort.foreign, len(cohort.left_out)) == (False, {}, 0)
+    (written,) = cohort_directory.glob("cache/*/cohort.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(written), cohort.table, check_dtype=False)
+
+
+def test_a_nested_folder_and_a_zip_are_the_same_cohort(kermany_folder: Path, cohort_directory: Path) -> None:
+    flat = indexed(kermany_folder, cohort_directory)
+    nested = indexed(kermany_folder.parent, cohort_directory)
+    deeper = kermany_folder.parent.parent / "deeper" / "chest_xray"
+    shutil.copytree(kermany_folder.parent, deeper)
+    archive = zipped(kermany_folder, kermany_folder.parent.parent / "archive.zip")
+    cohorts = [flat, nested, indexed(deeper.parent, cohort_directory), indexed(archive, cohort_directory)]
+    assert len({cohort.fingerprint for cohort in cohorts}) == 1
+    assert all((cohort.root / path).is_file() for cohort in cohorts for path in cohort.table["path"])
+
+
+def test_the_kaggle_archive_with_its_second_copy_and_its_macos_entries(kermany_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(kermany_folder, tmp_path / "copy" / "chest_xray")
+    (tmp_path / "copy" / "chest_xray").rename(kermany_folder / "chest_xray")
+    for junk in (
+        "__MACOSX/chest_xray/train/NORMAL/._IM-0001-0001.jpeg",
+        "__MACOSX/._chest_xray",
+        "train/.DS_Store",
+        "train/NORMAL/.DS_Store",
+        "val/PNEUMONIA/Thumbs.db",
+        "desktop.ini",
+        "test/NORMAL/._IM-0007-0001.jpeg",
+        "train/NORMAL/notes.txt",
+    ):
+        (kermany_folder / junk).parent.mkdir(parents=True, exist_ok=True)
+        (kermany_folder / junk).write_bytes(b"\0junk")
+    foreign = {"__MACOSX": 2, ".DS_Store": 2, "Thumbs.db": 1, "desktop.ini": 1, "._*": 1, "other": 27 + 1}
+    folder = indexed(kermany_folder, tmp_path / "a")
+    archive = indexed(zipped(kermany_folder, tmp_path / "archive.zip"), tmp_path / "b")
+    assert len(folder.table) == len(archive.table) == 27
+    assert folder.foreign == archive.foreign == foreign
+    assert folder.fingerprint == archive.fingerprint
+    assert len([file for file in archive.root.rglob("*") if file.is_file()]) == 27, "only radiographs leave the archive"
+
+
+def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter) -> None:
+    names = [
+        "<img src=x onerror=alert(1)>.jpeg",
+        'line\nbreak\r, "quoted".jpeg',
+        "Röntgen – 肺.jpeg",
+        "x" * 250 + ".png",
+        "=1+1.png",
+    ]
+    for name in names:
+        write_film(kermany_folder / "train" / "NORMAL" / name)
+    cohort = indexed(kermany_folder, cohort_directory)
+    assert {f"train/NORMAL/{name}" for name in names} <= set(cohort.table["path"])
+    (written,) = cohort_directory.glob("cache/*/cohort.csv")
+    assert list(pd.read_csv(written)["path"]) == list(cohort.table["path"])
+    (kermany_folder / "train" / "NORMAL" / names[1]).write_bytes(b"")
+    assert r"train/NORMAL/line\nbreak\r, " in refusal(kermany_folder, cohort_directory)
+
+
+def test_a_name_that_is_not_unicode_is_told(kermany_folder: Path, cohort_directory: Path) -> None:
+    film = kermany_folder / "train" / "NORMAL" / "IM-0001-0001.jpeg"
+    shutil.copy(film, os.fsencode(film.parent) + b"/r\xf6ntgen.jpeg")
+    assert "name is not valid UTF-8" in refusal(kermany_folder, cohort_directory)
+
+
+def damage(file: Path, kind: str) -> None:
+    sound = file.read_bytes()
+    content = {"empty file": b"", "truncated": sound[:-60], "not a JPEG, PNG, BMP or TIFF picture": b"Dear radiologist"}
+    file.write_bytes(content[kind])
+
+
+@pytest.mark.parametrize("kind", ["empty file", "truncated", "not a JPEG, PNG, BMP or TIFF picture"])
+def test_a_damaged_film_is_named_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
+    damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", kind)
+    message = refusal(kermany_folder, cohort_directory)
+    assert f"{kermany_folder}: 1 unreadable file (train/NORMAL/IM-0003-0001.jpeg: " in message
+    assert kind in message
+    assert "set cohort.leave_out to [unreadable]" in message
+    cohort = indexed(kermany_folder, cohort_directory, "unreadable")
+    assert len(cohort.table) == 26
+    assert cohort.left_out["path"].to_list() == ["train/NORMAL/IM-0003-0001.jpeg"]
+    assert cohort.left_out["problem"].to_list() == ["unreadable"]
+
+
+def test_a_decompression_bomb_is_named(kermany_folder: Path, cohort_directory: Path) -> None:
+    Image.new("1", (12_000, 8_000)).save(kermany_folder / "val/NORMAL/bomb.png")  # 96 million pixels in 12 kB
+    assert "val/NORMAL/bomb.png: decompression bomb: more than 89478485 pixels" in refusal(kermany_folder, cohort_directory)
+
+
+def test_broken_links_are_named(kermany_folder: Path, cohort_directory: Path) -> None:
+    (kermany_folder / "train/NORMAL/gone.jpeg").symlink_to("nowhere.jpeg")
+    assert "train/NORMAL/gone.jpeg: No such file or directory" in refusal(kermany_folder, cohort_directory)
+
+
+def test_a_patient_in_two_splits_is_named_and_left_out_of_train(
+    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+) -> None:
+    write_film(kermany_folder / "train/PNEUMONIA/person7_bacteria_99.jpeg")  # bacteria-7 is in test
+    write_film(kermany_folder / "train/PNEUMONIA/person7_virus_99.jpeg")  # virus-7 is somebody else
+    write_film(kermany_folder / "val/NORMAL/IM-0001-0002.jpeg")  # IM-0001 is in train
+    message = refusal(kermany_folder, cohort_directory)
+    assert "2 radiographs whose patients are in two splits (" in message
+    assert "train/PNEUMONIA/person7_bacteria_99.jpeg: patient bacteria-7 is also in test" in message
+    assert "train/NORMAL/IM-0001-0001.jpeg: patient IM-0001 is also in val" in message
+    assert "set cohort.leave_out to [shared_patient]" in message
+    cohort = indexed(kermany_folder, cohort_directory, "shared_patient")
+    assert cohort.table.groupby("patient")["split"].nunique().max() == 1
+    assert set(cohort.left_out["path"]) == {"train/PNEUMONIA/person7_bacteria_99.jpeg", "train/NORMAL/IM-0001-0001.jpeg"}
+    assert cohort.table.index.to_list() == list(range(len(cohort.table)))
+
+
+def test_an_identical_image_in_two_splits_is_named_whatever_its_encoding(kermany_folder: Path, cohort_directory: Path) -> None:
+    for split, name in (("train", "other.png"), ("train", "twin.png")):  # a twin within a split is no leak
+        Image.open(kermany_folder / "test/NORMAL/IM-0007-0001.jpeg").convert("RGB").save(kermany_folder / split / "NORMAL" / name)
+    message = refusal(kermany_folder, cohort_directory)
+    assert (
+        "2 radiographs whose identical images are in two splits (train/NORMAL/other.png: identical to test/NORMAL/IM-0007-0001.jpeg"
+        in message
+    )
+    cohort = indexed(kermany_folder, cohort_directory, "shared_image")
+    assert set(cohort.left_out["path"]) == {"train/NORMAL/other.png", "train/NORMAL/twin.png"}
+    assert "test/NORMAL/IM-0007-0001.jpeg" in set(cohort.table["path"])
+
+
+def test_duplicates_within_a_split_are_allowed(kermany_folder: Path, cohort_directory: Path) -> None:
+    shutil.copy(kermany_folder / "train/NORMAL/IM-0001-0001.jpeg", kermany_folder / "train/NORMAL/IM-0001-0002.jpeg")
+    assert indexed(kermany_folder, cohort_directory).table["sha256"].duplicated().sum() == 1
+
+
+def test_all_problems_are_told_at_once_and_long_lists_are_cut(
+    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+) -> None:
+    for film in sorted((kermany_folder / "train/PNEUMONIA").iterdir())[:5]:
+        damage(film, "empty file")
+    shutil.rmtree(kermany_folder / "val/PNEUMONIA")
+    write_film(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
+    message = refusal(kermany_folder, cohort_directory)
+    assert "class val/PNEUMONIA is missing or empty" in message
+    assert "5 unreadable files (" in message
+    assert message.count("empty file") == 3
+    assert "and 2 more" in message
+    assert "1 radiograph whose patient is in two splits" in message
+    assert "[unreadable, shared_patient]" in message
+
+
+def test_what_the_config_leaves_out_is_not_complained_about(
+    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+) -> None:
+    damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", "empty file")
+    write_film(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
+    message = refusal(kermany_folder, cohort_directory, "unreadable")
+    assert "unreadable file" not in message
+    assert "set cohort.leave_out to [unreadable, shared_patient]" in message
+
+
+def test_a_class_is_missing_once_its_last_film_is_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+    damage(kermany_folder / "val/NORMAL/IM-0006-0001.jpeg", "empty file")
+    assert "class val/NORMAL is missing or empty" in refusal(kermany_folder, cohort_directory, "unreadable")
+
+
+def test_every_film_unreadable(kermany_folder: Path, cohort_directory: Path) -> None:
+    for film in kermany_folder.rglob("*.jpeg"):
+        damage(film, "empty file")
+    message = refusal(kermany_folder, cohort_directory)
+    assert "27 unreadable files (" in message
+    assert "missing" not in message
+    message = refusal(kermany_folder, cohort_directory, "unreadable", "shared_patient", "shared_image")
+    assert "split train is missing or empty; split val is missing or empty; split test is missing or empty" in message
+
+
+def test_a_missing_and_an_empty_split_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+    shutil.rmtree(kermany_folder / "val")
+    for film in (kermany_folder / "test").rglob("*.jpeg"):
+        film.unlink()
+    message = refusal(kermany_folder, cohort_directory, "unreadable", "shared_patient", "shared_image")
+    assert f"{kermany_folder}: split val is missing or empty; split test is missing or empty" in message
+    assert message.endswith("; add what is missing")
+
+
+def test_a_missing_an_empty_and_a_foreign_folder(tmp_path: Path, cohort_directory: Path) -> None:
+    assert f"{tmp_path / 'nowhere'}: no such folder or zip" in refusal(tmp_path / "nowhere", cohort_directory)
+    (tmp_path / "empty").mkdir()
+    assert f"{tmp_path / 'empty'}: holds no radiographs; expected train|val|test" in refusal(tmp_path / "empty", cohort_directory)
+    (tmp_path / "empty" / "holiday.jpeg").write_bytes(b"sun")
+    assert "holds no radiographs" in refusal(tmp_path / "empty", cohort_directory)
+
+
+def test_two_cohorts_side_by_side_are_not_guessed_between(kermany_folder: Path, cohort_directory: Path) -> None:
+    shutil.copytree(kermany_folder, kermany_folder.with_name("another"))
+    message = refusal(kermany_folder.parent, cohort_directory)
+    assert "several cohorts side by side (another, chest_xray)" in message
+
+
+def test_nothing_is_written_into_the_users_folder_even_if_asked(kermany_folder: Path) -> None:
+    before = snapshot(kermany_folder)
+    message = refusal(kermany_folder, kermany_folder / "derived")
+    assert "contains cohort.directory" in message
+    assert snapshot(kermany_folder) == before
+
+
+def test_an_unwritable_directory_is_told(kermany_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert "set another cohort.directory" in refusal(kermany_folder, tmp_path / "file")
+
+
+def test_a_second_run_decodes_only_what_changed(kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter) -> None:
+    first = indexed(kermany_folder, cohort_directory)
+    (facts,) = cohort_directory.glob("cache/*/facts.json")
+    # Films overwritten with their size and date kept: whoever decodes them again finds other pixels.
+    for film in kermany_folder.rglob("*.jpeg"):
+        status = film.stat()
+        film.write_bytes(bytes(status.st_size))
+        os.utime(film, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert indexed(kermany_folder, cohort_directory).fingerprint == first.fingerprint
+    changed = write_film(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
+    changes = indexed(kermany_folder, cohort_directory).table["sha256"] != first.table["sha256"]
+    assert first.table["path"][changes].to_list() == [changed.relative_to(kermany_folder).as_posix()]
+    facts.write_text(facts.read_text()[:-100])  # damaged: nothing in it is believed
+    assert "26 unreadable files" in refusal(kermany_folder, cohort_directory)
+
+
+def test_the_fingerprint_follows_content_and_not_place(
+    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+) -> None:
+    before = indexed(kermany_folder, cohort_directory).fingerprint
+    moved = kermany_folder.rename(kermany_folder.with_name("moved"))
+    assert indexed(moved, cohort_directory).fingerprint == before
+    write_film(moved / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
+    assert indexed(moved, cohort_directory).fingerprint != before
+
+
+def test_without_data_the_cohort_is_synthetic_and_says_so(cohort_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PNEUMO_DATA", raising=False)
+    cohort = index(Config(cohort=Settings(directory=cohort_directory, phantom={"patients": 40, "size_px": 64})))
+    assert cohort.synthetic
+    assert cohort.table["patient"].nunique() == 40
+    assert set(cohort.table["subtype"]) == {"normal", "bacterial", "viral"}
+
+
+@pytest.mark.skipif("PNEUMO_DATA" not in os.environ, reason="PNEUMO_DATA does not name the real cohort")
+def test_the_real_cohort_holds_what_is_known_of_it(cohort_directory: Path) -> None:
+    table = indexed(Path(os.environ["PNEUMO_DATA"]), cohort_directory).table
+    train = table[table["split"] == "train"]
+    assert train.groupby("subtype").size().to_dict() == {"normal": 1341, "bacterial": 2530, "viral": 1345}
+    assert table.groupby("split")["patient"].nunique()[["train", "val"]].to_list() == [3654, 15]
+    assert table.groupby("patient")["split"].nunique().max() == 1
+    duplicates = table[table["sha256"].duplicated(keep=False)].groupby("sha256")
+    assert (duplicates["split"].first() == "train").sum() == 24
+    assert duplicates["split"].nunique().max() == duplicates["label"].nunique().max() == 1
+    assert np.isin(table.groupby("split").size()["test"], [313, 624]), "half of the test split, or all of it"

@@ -1,0 +1,36 @@
+"""Small radiographs made on the spot, in the layout of the published cohort."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FilmWriter = Callable[..., Path]
+
+
+@pytest.fixture
+def write_film() -> FilmWriter:
+    """Write noise, other noise for every file name and seed, as a grey film."""
+
+    def write(file: Path, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
+        generator = np.random.default_rng([seed, *file.as_posix().encode(errors="surrogateescape")])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, size[::-1], dtype=np.uint8)).save(file)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def kermany_folder(tmp_path: Path, write_film: FilmWriter) -> Path:
+    """Train 6 + 6 patients (two radiographs of each pneumonia), val 1 + 1, test 2 + 2."""
+    root = tmp_path / "films" / "chest_xray"
+    for split, numbers in (("train", range(6)), ("val", range(6, 7)), ("test", range(7, 9))):
+        for number in numbers:
+            germ = "bacteria" if number % 2 else "virus"
+            write_film(root / split / "NORMAL" / f"IM-{number:04}-0001.jpeg")
+            write_film(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2}.jpeg")
+            write_film(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2 + 1}.jpeg")
+    return root

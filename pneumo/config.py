@@ -27,11 +27,11 @@ class Settings(BaseModel):
 class Phantom(Settings):
     """The synthetic cohort that stands in where no data is given."""
 
-    patients: Annotated[int, Field(ge=40)] = 640
+    patients: Annotated[int, Field(ge=40)] = 1200
     """Patients in all, divided into train, val and test; each has one to three radiographs."""
-    size_px: Annotated[int, Field(ge=64, le=2048)] = 256
+    size_px: Annotated[int, Field(ge=64, le=2048)] = 192
     """Height of a radiograph in pixels; the width follows from the collimation."""
-    difficulty: Annotated[float, Field(ge=0, le=1)] = 0.5
+    difficulty: Annotated[float, Field(ge=0, le=1)] = 0.1
     """0: dense, large lesions; 1: faint, small ones."""
     seed: int = 0
     """Seed of every random draw."""

@@ -88,7 +88,7 @@ def load_cohort(config: Config, console: Console) -> tuple[Cohort, pd.Series]:
     """Index the cohort, divide it, and say plainly what it is."""
     cohort = index(config)
     parts = partition(cohort, config.cohort)
-    what = "SYNTHETIC phantom cohort (no data given)" if cohort.synthetic else f"Cohort {cohort.root}"
+    what = f"{'SYNTHETIC phantom cohort' if cohort.synthetic else 'Cohort'} {cohort.root}"
     counts = ", ".join(f"{part} {count}" for part, count in parts.value_counts().items())
     console.print(f"{what}: {len(cohort.table)} radiographs ({counts})", highlight=False, soft_wrap=True)
     if cohort.foreign or len(cohort.left_out):
@@ -198,11 +198,12 @@ def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
 
 
 def _announce(entry: Entry, record: Record, console: Console) -> None:
-    test, of_what = record.test, " (made from SYNTHETIC radiographs)" if record.synthetic else ""
+    test, locked = record.test, record.test.locked
+    of_what = " (made from SYNTHETIC radiographs)" if record.synthetic else ""
     console.print(
         f"Registered {record.recipe} as version {entry.version}{of_what}, {record.training_seconds:.0f} s of training\n"
         f"  test, {test.images} radiographs: AUROC {test.auroc:.4f}; at the threshold {record.threshold:.3f} locked on validation: "
-        f"accuracy {test.locked.accuracy:.4f}, sensitivity {test.locked.sensitivity:.4f}, specificity {test.locked.specificity:.4f}\n"
+        f"accuracy {locked.accuracy:.4f}, sensitivity {locked.sensitivity:.4f}, specificity {locked.specificity:.4f}\n"
         "Next: make report",
         highlight=False,
         soft_wrap=True,

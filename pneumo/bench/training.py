@@ -74,10 +74,10 @@ def our_epoch(recipe: Recipe, pixels: np.ndarray, y_true: np.ndarray) -> tuple[C
 
     resident = tf.data.Dataset.from_tensors(next(iter(epoch(0)))).cache().repeat(steps)
     ours, limit = Cost(), Cost()
-    model.fit(epoch(0), shuffle=False, verbose=0)
+    model.fit(epoch(0), steps_per_epoch=steps, shuffle=False, verbose=0)
     for number in range(1, 1 + MEASURED_EPOCHS):
         with limit.counting():
-            model.fit(resident, shuffle=False, verbose=0)
+            model.fit(resident, steps_per_epoch=steps, shuffle=False, verbose=0)
         with ours.counting():
-            model.fit(epoch(number), shuffle=False, verbose=0)
+            model.fit(epoch(number), steps_per_epoch=steps, shuffle=False, verbose=0)
     return ours.per(MEASURED_EPOCHS), limit.per(MEASURED_EPOCHS)

@@ -71,9 +71,9 @@ def index(settings: config.Config) -> Cohort:
         UserError: the folder or zip is no cohort, or holds problems that `cohort.leave_out` does not name.
     """
     cohort = settings.cohort
-    synthetic = settings.data is None
     source = phantom.write_cohort(cohort.phantom, cohort.directory) if settings.data is None else settings.data
     root, layout = _locate(source, cohort.directory)
+    synthetic = phantom.is_phantom(root)
     cache = cache_folder(root, cohort.directory)
     table, found = _examine(root, layout.films, cache / "facts.json")
     for column in ("patient", "sha256"):

@@ -11,9 +11,11 @@ from pneumo.images.cache import pixel_cache
 
 def run(config: Config, console: Console) -> None:
     """Index and check the cohort, show who is in it, and decode it once for every recipe."""
+    if config.data is None:
+        console.print("No data given (`make train DATA=…` or PNEUMO_DATA): a SYNTHETIC phantom cohort stands in", highlight=False)
     cohort = index(config)
     parts = partition(cohort, config.cohort)
-    title = "SYNTHETIC phantom cohort (no data given)" if cohort.synthetic else f"Cohort {cohort.root}"
+    title = f"{'SYNTHETIC phantom cohort' if cohort.synthetic else 'Cohort'} {cohort.root}"
     table = Table("part", "label", "radiographs", "patients", title=title)
     for key, films in cohort.table.groupby([parts, "label"]):
         table.add_row(*map(str, key), str(len(films)), str(films["patient"].nunique()))

@@ -310,3 +310,11 @@ def test_the_real_cohort_holds_what_is_known_of_it(cohort_directory: Path) -> No
     assert (duplicates["split"].first() == "train").sum() == 24
     assert duplicates["split"].nunique().max() == duplicates["label"].nunique().max() == 1
     assert np.isin(table.groupby("split").size()["test"], [313, 624]), "half of the test split, or all of it"
+
+
+def test_a_phantom_given_as_data_is_still_known_to_be_synthetic(tmp_path):
+    settings = Config(data=None, cohort={"directory": tmp_path / "data", "phantom": {"patients": 40, "size_px": 64}})
+    made = index(settings)
+    given = index(settings.model_copy(update={"data": made.root}))
+    assert made.synthetic
+    assert given.synthetic

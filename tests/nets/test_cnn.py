@@ -21,7 +21,8 @@ def test_baseline_has_the_four_blocks_of_its_reference():
     assert (BASELINE.fit.optimizer, BASELINE.fit.batch_size, BASELINE.fit.epochs) == ("rmsprop", 32, 12)
 
 
-def test_raw_grey_values_go_in_and_a_float32_probability_comes_out_under_bfloat16(bfloat16):
+@pytest.mark.usefixtures("bfloat16")
+def test_raw_grey_values_go_in_and_a_float32_probability_comes_out_under_bfloat16():
     model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
     probability = model(np.random.default_rng(0).integers(0, 256, (3, 20, 20, 1)))
     assert probability.dtype == "float32"
@@ -40,7 +41,7 @@ def test_a_saved_model_needs_keras_alone(tmp_path):
 
 
 def test_too_many_blocks_for_the_image_are_refused():
-    with pytest.raises(ValueError, match="negative|smaller|dimension"):
+    with pytest.raises(ValueError, match=r"negative|smaller|dimension"):
         cnn.build(Cnn(filters=(4, 4, 4, 4)), 20)
 
 

@@ -1,4 +1,5 @@
 import io
+import itertools
 import signal
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
     rates = history["learning_rate"]
     assert rates[0] == pytest.approx(0.3)
     assert min(rates) <= 0.3 * settings.plateau_factor * 1.001
-    for before, after in zip(rates, rates[1:], strict=False):
+    for before, after in itertools.pairwise(rates):
         assert after == pytest.approx(before) or after == pytest.approx(before * settings.plateau_factor)
 
 
@@ -127,7 +128,7 @@ def test_a_loss_that_is_no_number_ends_in_one_clear_line(tmp_path):
     model.get_layer("logit").bias.assign([np.nan])
     compile_model(model, settings)
     batches = evaluation_batches(pixels, np.arange(64), y_true, batch_size=16)
-    with pytest.raises(UserError, match="no longer a number in epoch 1 .* nothing was registered; lower `fit.learning_rate`"):
+    with pytest.raises(UserError, match=r"no longer a number in epoch 1 .* nothing was registered; lower `fit.learning_rate`"):
         fit(
             model,
             lambda _: batches,
@@ -148,7 +149,11 @@ def test_tensorboard_logs_are_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("flags", "policy"),
-    [("flags : fpu avx512_bf16 sse", "mixed_bfloat16"), ("flags : amx_bf16", "mixed_bfloat16"), ("flags : avx2 avx512f", "float32")],
+    [
+        ("flags : fpu avx512_bf16 sse", "mixed_bfloat16"),
+        ("flags : amx_bf16", "mixed_bfloat16"),
+        ("flags : avx2 avx512f", "float32"),
+    ],
 )
 def test_bfloat16_is_chosen_where_the_processor_computes_in_it(tmp_path, flags, policy):
     (tmp_path / "cpuinfo").write_text(flags)

@@ -1,0 +1,79 @@
+"""One synthetic radiograph: a chest framed, exposed, developed and marked, with the truth about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy.special import expit
+
+from pneumo.cohort.lesions import LUNG_CM, Pneumonia, lesion
+from pneumo.cohort.thorax import AIR_FOR_SOFT, BONE, SOFT_TISSUE, Chest
+from pneumo.cohort.xray import Array, Exposure, Rays, detect, develop
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Film:
+    """A developed radiograph and where lungs and lesion are on it, all (H, W)."""
+
+    grey: NDArray[np.uint8]
+    lung: Mask
+    lesion: Mask
+
+
+def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random.Generator) -> Film:
+    """One exposure; framing, dose, contrast, shutters and marker are drawn without regard to the disease."""
+    width_px = round(height_px * rng.uniform(1.1, 1.6))
+    pixel_cm = rng.uniform(18.5, 23.5) / chest.patient.scale / height_px
+    centre = (rng.normal(0, 0.6), rng.normal(-0.6, 0.6))
+    rays = Rays.through((height_px, width_px), pixel_cm, centre, tuple(rng.normal(0, (3.0, 4.0, 2.5))))
+    exposure = Exposure(
+        photons=10 ** rng.uniform(3.3, 4.3),
+        scatter=rng.uniform(0.25, 0.7),
+        blur_cm=rng.uniform(0.02, 0.05),
+        mediastinum=rng.uniform(0.74, 0.86),
+        latitude=rng.uniform(1.9, 2.6),
+    )
+    lungs = chest.lungs(rays)
+    added, diseased = lesion(pneumonia, chest, rays, lungs)
+    depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
+    grey = develop(detect(depth, pixel_cm, exposure, rng), exposure) * _shutters(depth.shape, rng)
+    marked = np.maximum(grey, _marker(depth.shape, rng))
+    return Film(np.rint(marked * 255).astype(np.uint8), np.sum(list(lungs.values()), axis=0) > LUNG_CM, diseased)
+
+
+def _optical_depth(chest: Chest, rays: Rays, pixel_cm: float, lungs: dict[int, Array]) -> Array:
+    """Attenuation of the healthy chest: soft tissue, less the air in it, more the bone and the blood."""
+    aerated = np.sum(list(lungs.values()), axis=0)
+    skeleton = chest.ribs(rays) + chest.spine(rays) + chest.shoulder_girdle(rays)
+    # The airways' air is halved: what overlaps them is not told apart, and a full void would look punched out.
+    return np.maximum(
+        SOFT_TISSUE * (chest.soft_tissue(rays) - 0.5 * chest.airways(rays))
+        - AIR_FOR_SOFT * aerated
+        + AIR_FOR_SOFT * chest.vessels(rays, pixel_cm) * np.minimum(aerated / 2, 1)
+        + BONE * chest.patient.bone * skeleton,
+        0,
+    )
+
+
+def _shutters(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """The collimated field: 1 inside, 0 beyond its soft edges, some of which lie outside the film."""
+    left, right, top, bottom = rng.uniform(-0.06, 0.04, 4)
+    y, x = (np.linspace(0, 1, length, dtype=np.float32) for length in shape)
+    row = expit((y - top) / 0.003) * expit((1 - bottom - y) / 0.003)
+    column = expit((x - left) / 0.003) * expit((1 - right - x) / 0.003)
+    return row[:, None] * column
+
+
+def _marker(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """The lead letter of one side, R or L, at that side's edge of the film."""
+    height, width = shape
+    letter = rng.choice(["R", "L"], p=[0.8, 0.2])
+    across, down, size = rng.uniform(0.04, 0.12), rng.uniform(0.06, 0.6), rng.uniform(0.045, 0.085)
+    image = Image.new("L", (width, height))
+    place = ((across if letter == "R" else 1 - across) * width, down * height)
+    font, fill = ImageFont.load_default(size * height), round(rng.uniform(200, 255))
+    ImageDraw.Draw(image).text(place, letter, fill=fill, font=font, anchor="mm")
+    return np.asarray(image, np.float32) / 255

@@ -105,7 +105,8 @@ def _configure(parser: "_Parser", arguments: list[str]) -> tuple[Config, argpars
             return command_line, env_settings, YamlConfigSettingsSource(settings_cls, chosen.config)
 
     try:
-        return Sourced(), chosen
+        # A plain Config, which can be handed to another process.
+        return Config(**Sourced().model_dump()), chosen
     except ValidationError as error:
         raise UserError(_readable(error)) from None
 

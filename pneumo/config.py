@@ -33,7 +33,7 @@ class Phantom(Settings):
     """Height of a radiograph in pixels; the width follows from the collimation."""
     difficulty: Annotated[float, Field(ge=0, le=1)] = 0.1
     """0: dense, large lesions; 1: faint, small ones."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Seed of every random draw."""
 
 
@@ -44,7 +44,7 @@ class Cohort(Settings):
     """grouped: cut from train by patient, stratified; shipped: the val folder (16 images), only to repeat the reference systems."""
     validation_fraction: Annotated[float, Field(ge=0.02, le=0.5)] = 0.15
     """Share of the train patients that becomes the grouped validation set."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the grouped validation set and of folds."""
     leave_out: tuple[Problem, ...] = ()
     """Problems whose radiographs are left out, and counted, instead of stopping the stage."""
@@ -114,7 +114,7 @@ class Fit(Settings):
     """auto: mixed bfloat16 where the processor computes in it, float32 elsewhere; the choice and its reason are recorded."""
     deterministic: bool = False
     """Use only operations that give the same bits in every run: slower, for reproduction."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the weights, of the order of the images, of augmentation and of dropout."""
 
 

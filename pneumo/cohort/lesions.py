@@ -55,8 +55,8 @@ class Pneumonia:
 
 def draw_pneumonia(subtype: Subtype, difficulty: float, rng: np.random.Generator) -> Pneumonia:
     """A child's disease: the higher `difficulty` (0..1), the fainter and the smaller."""
-    severity, size = rng.uniform(0.85, 1.0), rng.uniform(1.25, 1.6)
-    affected = rng.choice(len(LOBES), size=rng.choice([1, 2], p=[0.5, 0.5]), replace=False)
+    severity, size = rng.uniform(0.85, 1.0), rng.uniform(1.05, 1.4)
+    affected = rng.choice(len(LOBES), size=rng.choice([1, 2], p=[0.7, 0.3]), replace=False)
     sides = (rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0))
     fainter, smaller = 1 - 0.7 * difficulty, 1 - 0.3 * difficulty
     if subtype == "bacterial":
@@ -107,6 +107,6 @@ def _infiltrated(pneumonia: Pneumonia, rays: Rays, lungs: dict[int, Array]) -> A
 def _reticular(chest: Chest, rays: Rays) -> Array:
     """Haze with a patchy net of strands: the zero lines of smooth noise, at two scales."""
     first, second, third = chest.patient.noise
-    coarse, fine = (np.exp(-((texture(noise, rays, scale_cm) / 0.32) ** 2)) for noise, scale_cm in ((first, 0.45), (second, 0.28)))
+    coarse, fine = (np.exp(-((texture(noise, rays, scale_cm) / 0.32) ** 2)) for noise, scale_cm in ((first, 0.38), (second, 0.23)))
     patches = 0.5 + expit(2 * texture(third, rays, 0.8))
-    return np.asarray(0.55 + (0.5 * coarse + 0.45 * fine) * patches, np.float32)
+    return np.asarray(0.8 + (0.3 * coarse + 0.3 * fine) * patches, np.float32)

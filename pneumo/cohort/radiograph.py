@@ -36,10 +36,12 @@ def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random
         mediastinum=rng.uniform(0.74, 0.86),
         latitude=rng.uniform(1.9, 2.6),
     )
+    # A stream of its own: how much noise is drawn depends on the lesion, and the marker must not.
+    noise = rng.spawn(1)[0]
     lungs = chest.lungs(rays)
     added, diseased = lesion(pneumonia, chest, rays, lungs)
     depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
-    grey = develop(detect(depth, pixel_cm, exposure, rng), exposure) * _shutters(depth.shape, rng)
+    grey = develop(detect(depth, pixel_cm, exposure, noise), exposure) * _shutters(depth.shape, rng)
     marked = np.maximum(grey, _marker(depth.shape, rng))
     return Film(np.rint(marked * 255).astype(np.uint8), np.sum(list(lungs.values()), axis=0) > LUNG_CM, diseased)
 

@@ -60,7 +60,9 @@ def films(tmp_path):
 @pytest.fixture
 def mistakes():
     kinds = ["false_positive", "false_negative"]
-    return pd.DataFrame({"path": [HOSTILE, "wide.jpeg"], "patient": ["1", "2"], "y_true": [0, 1], "y_score": [0.9, 0.2], "kind": kinds})
+    return pd.DataFrame(
+        {"path": [HOSTILE, "wide.jpeg"], "patient": ["1", "2"], "y_true": [0, 1], "y_score": [0.9, 0.2], "kind": kinds}
+    )
 
 
 def gallery(folder, films, mistakes, model):

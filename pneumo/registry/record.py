@@ -1,0 +1,91 @@
+"""What the registry says of a model: an entry when it lists it, a record when asked for everything."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from pneumo.config import Resize
+from pneumo.evaluation.scores import Evaluation
+
+
+class Record(BaseModel):
+    """Everything that travels with a model, so that nobody needs the configuration it was trained under."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    recipe: str
+    created: datetime
+    """In UTC."""
+    synthetic: bool
+    """Trained on the phantom cohort."""
+    data_name: str
+    """Name of the cohort's folder, never a path."""
+    data_fingerprint: str
+    partition: dict[str, dict[str, dict[str, int]]]
+    """Images and patients of each class in training, validation and test."""
+    class_names: tuple[str, str]
+    """What the probabilities 0 and 1 stand for."""
+    image_size_px: int
+    resize: Resize
+    preprocessing: str
+    """One sentence: what the model expects, and what it does to it itself."""
+    threshold: float
+    """Locked on validation; from this probability on the model says the second class."""
+    threshold_rule: str
+    settings: dict[str, Any]
+    """The recipe's whole configuration as run, as JSON values."""
+    history: dict[str, list[float]]
+    """Each quantity after each epoch."""
+    validation: Evaluation
+    test: Evaluation
+    parameters: int
+    """Trainable weights."""
+    training_seconds: float
+    seed: int
+    precision: str
+    precision_reason: str
+    git_commit: str | None
+    software: dict[str, str]
+    hardware: str
+
+
+class Entry(BaseModel):
+    """One registered model as it is listed."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    version: int
+    recipe: str
+    created: datetime
+    synthetic: bool
+    aliases: tuple[str, ...]
+    run_id: str
+    """MLflow's run that holds the record, the predictions and the figures."""
+    model_sha256: str
+    data_name: str
+    data_fingerprint: str
+    threshold: float
+    validation_auroc: float | None = None
+    test_auroc: float | None = None
+    test_accuracy: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return self.model_dump(mode="json")
+
+
+def headline(record: Record) -> dict[str, str]:
+    """Give the part of a record that a list shows, as texts: an entry is read back from them."""
+    values = {
+        "recipe": record.recipe,
+        "created": record.created.isoformat(),
+        "synthetic": record.synthetic,
+        "data_name": record.data_name,
+        "data_fingerprint": record.data_fingerprint,
+        "threshold": record.threshold,
+        "validation_auroc": record.validation.auroc,
+        "test_auroc": record.test.auroc,
+        "test_accuracy": record.test.locked.accuracy,
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,165 @@
+import shutil
+import sqlite3
+from pathlib import Path
+
+import keras
+import pytest
+from tiny_study import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
+
+from pneumo import config
+from pneumo.errors import UserError
+from pneumo.registry import Entry, Registry
+from pneumo.registry.connection import import_mlflow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, keras.Model]:
+    """A registry of three models, to read and not to change."""
+    folder = tmp_path_factory.mktemp("a project, naïve") / "models"
+    figure = folder.with_name("learning curves.png")
+    figure.write_bytes(b"a picture")
+    model = tiny_model()
+    registry = registry_in(folder)
+    register(registry, "baseline", model, (figure,))
+    register(registry, "weighted")
+    register(registry, "baseline")
+    return folder, model
+
+
+@pytest.fixture
+def folder(finished, tmp_path) -> Path:
+    """A copy of that registry, to change."""
+    return Path(shutil.copytree(finished[0], tmp_path / "models"))
+
+
+def model_file(folder: Path, version: int) -> Path:
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        (source,) = connection.execute("SELECT source FROM model_versions WHERE version = ?", (version,)).fetchone()
+    return folder / "artifacts" / "models" / source.removeprefix("models:/") / "artifacts" / "data" / "model.keras"
+
+
+def test_a_loaded_model_predicts_what_the_registered_one_did(finished):
+    folder, model = finished
+    loaded = registry_in(folder).load(registry_in(folder).get("1"))
+    assert (loaded.predict(images(), verbose=0) == model.predict(images(), verbose=0)).all()
+    assert not loaded.compiled
+
+
+def test_record_and_predictions_come_back_equal(finished):
+    registry = registry_in(finished[0])
+    record = registry.record(registry.get("weighted"))
+    assert record == tiny_record("weighted").model_copy(update={"created": record.created})
+    for split in ("validation", "test"):
+        assert registry.predictions(registry.get("weighted"), split).equals(tiny_predictions())
+
+
+def test_entries_list_the_newest_last_with_their_headline(finished):
+    entries = registry_in(finished[0]).entries()
+    assert [(entry.version, entry.recipe, entry.aliases) for entry in entries] == [
+        (1, "baseline", ("champion",)),
+        (2, "weighted", ()),
+        (3, "baseline", ()),
+    ]
+    assert [entry.version for entry in registry_in(finished[0]).entries("baseline")] == [1, 3]
+    record = tiny_record()
+    assert entries[0].test_auroc == record.test.auroc
+    assert entries[0].test_accuracy == record.test.locked.accuracy
+    assert entries[0].synthetic
+    assert Entry.model_validate(entries[0].as_json()) == entries[0]
+
+
+def test_newest_gives_each_recipe_of_a_cohort_once(finished):
+    registry = registry_in(finished[0])
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d")} == {"baseline": 3, "weighted": 2}
+    assert registry.newest("another cohort") == []
+
+
+@pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])
+def test_a_model_is_found_by_version_alias_or_recipe(finished, reference, version):
+    assert registry_in(finished[0]).get(reference).version == version
+
+
+def test_an_unknown_reference_is_told_what_there_is(finished):
+    with pytest.raises(UserError, match=r"No model `resnet` .* 1 \(baseline, champion\), 2 \(weighted\), 3 \(baseline\)"):
+        registry_in(finished[0]).get("resnet")
+
+
+def test_mlflow_shows_curves_scores_settings_figures_and_signature(finished):
+    folder, _ = finished
+    entry = registry_in(folder).get("1")
+    mlflow = import_mlflow()
+    run = mlflow.MlflowClient().get_run(entry.run_id)
+    assert run.data.params["settings.fit.epochs"] == "2"
+    assert run.data.metrics["test_auroc"] == entry.test_auroc
+    assert [(each.step, each.value) for each in mlflow.MlflowClient().get_metric_history(entry.run_id, "val_loss")] == [
+        (1, 0.8),
+        (2, 0.9),
+    ]
+    assert [each.path for each in mlflow.MlflowClient().list_artifacts(entry.run_id, "figures")] == ["figures/learning curves.png"]
+    signature = mlflow.models.get_model_info("models:/pneumonia-classifier/1").signature
+    assert signature.inputs.inputs[0].shape == (-1, 16, 16, 1)
+    assert signature.outputs.inputs[0].shape == (-1, 1)
+
+
+def test_an_empty_registry_lists_nothing_and_writes_nothing(tmp_path):
+    registry = registry_in(tmp_path / "models")
+    assert registry.entries() == []
+    with pytest.raises(UserError, match=r"No model is registered in .*models yet: run `make train`"):
+        registry.get("champion")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_promote_moves_the_champion(folder):
+    registry = registry_in(folder)
+    registry.promote(2)
+    assert registry.get("champion").version == 2
+    assert [entry.aliases for entry in registry.entries()] == [(), ("champion",), ()]
+    with pytest.raises(UserError, match="No model `9`"):
+        registry.promote(9)
+
+
+def test_a_changed_model_file_is_detected(folder):
+    file = model_file(folder, 2)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    registry = registry_in(folder)
+    with pytest.raises(UserError, match=r"model 2 in .* is not the one that was registered .*sha256"):
+        registry.load(registry.get("2"))
+    registry.load(registry.get("3"))
+
+
+def test_missing_files_are_named(folder):
+    registry = registry_in(folder)
+    entry = registry.get("2")
+    model_file(folder, 2).unlink()
+    with pytest.raises(UserError, match=r"^model\.keras of model 2 in .* cannot be read: restore it"):
+        registry.load(entry)
+    shutil.rmtree(folder / "artifacts" / entry.run_id)
+    with pytest.raises(UserError, match=r"^record\.json of model 2 in .* cannot be read: restore it"):
+        registry.record(entry)
+
+
+def test_a_record_of_another_version_is_refused_in_one_line(folder):
+    registry = registry_in(folder)
+    entry = registry.get("2")
+    (folder / "artifacts" / entry.run_id / "artifacts" / "record.json").write_text('{"recipe": "weighted"}')
+    with pytest.raises(UserError, match=r"record of model 2 in .* cannot be read by this version"):
+        registry.record(entry)
+
+
+def test_a_model_that_carries_code_is_not_loaded(folder):
+    model = keras.Sequential(
+        [keras.Input((16, 16, 1)), keras.layers.Lambda(lambda pixels: pixels / 255), keras.layers.Flatten(), keras.layers.Dense(1)]
+    )
+    registry = registry_in(folder)
+    entry = register(registry, "smuggled", model)
+    with pytest.raises(UserError, match=r"Model 4 in .* is refused: .*Lambda"):
+        registry.load(entry)
+
+
+def test_an_unreachable_server_is_reported_soon():
+    registry = Registry(config.Registry(tracking_uri="http://127.0.0.1:9"))
+    with pytest.raises(UserError, match=r"registry http://127\.0\.0\.1:9 failed: see that it can be reached") as raised:
+        registry.entries()
+    assert "\n" not in str(raised.value)

@@ -27,7 +27,7 @@ class Settings(BaseModel):
 class Phantom(Settings):
     """The synthetic cohort that stands in where no data is given."""
 
-    patients: Annotated[int, Field(ge=40)] = 1200
+    patients: Annotated[int, Field(ge=40)] = 1000
     """Patients in all, divided into train, val and test; each has one to three radiographs."""
     size_px: Annotated[int, Field(ge=64, le=2048)] = 192
     """Height of a radiograph in pixels; the width follows from the collimation."""

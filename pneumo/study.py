@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from pneumo.evaluation.scores import evaluate
 from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.images.cache import pixel_cache
 from pneumo.registry import Entry, Record, Registry
+from pneumo.report.figures import learning_curves
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.precision import Precision
 from pneumo.training.state import History
@@ -179,7 +181,9 @@ def register(study: Study, trained: Trained, precision: Precision, registry: Reg
         software=_software(),
         hardware=f"{platform.machine()}, {os.cpu_count()} cores, {len(tf.config.list_physical_devices('GPU'))} GPUs",
     )
-    entry = registry.add(record, trained.model, {"validation": validation, "test": test})
+    with tempfile.TemporaryDirectory() as folder:
+        curves = _learning_curves(record, Path(folder))
+        entry = registry.add(record, trained.model, {"validation": validation, "test": test}, curves)
     # Only now: until the model is listed, its training must be there to go on from.
     shutil.rmtree(study.directory / "state", ignore_errors=True)
     _announce(entry, record, console)
@@ -197,17 +201,29 @@ def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
     return described
 
 
+def _learning_curves(record: Record, folder: Path) -> list[Path]:
+    written = []
+    for picture in learning_curves(record.history, record.recipe, "learning", record.synthetic):
+        written.append(folder / picture.name)
+        written[-1].write_bytes(picture.png)
+    return written
+
+
 def _announce(entry: Entry, record: Record, console: Console) -> None:
     test, locked = record.test, record.test.locked
     of_what = " (made from SYNTHETIC radiographs)" if record.synthetic else ""
-    console.print(
-        f"Registered {record.recipe} as version {entry.version}{of_what}, {record.training_seconds:.0f} s of training\n"
-        f"  test, {test.images} radiographs: AUROC {test.auroc:.4f}; at the threshold {record.threshold:.3f} locked on validation: "
-        f"accuracy {locked.accuracy:.4f}, sensitivity {locked.sensitivity:.4f}, specificity {locked.specificity:.4f}\n"
+    threshold = f"at the threshold {record.threshold:.3f} locked on validation"
+    lines = (
+        f"Registered {record.recipe} as version {entry.version}{of_what}, {record.training_seconds:.0f} s of training",
+        f"  test, {test.images} radiographs: AUROC {_figure(test.auroc)}; {threshold}:",
+        f"  accuracy {locked.accuracy:.4f}, sensitivity {_figure(locked.sensitivity)}, specificity {_figure(locked.specificity)}",
         "Next: make report",
-        highlight=False,
-        soft_wrap=True,
     )
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
 
 
 def _evaluation_batches(study: Study, part: str, weights: dict[int, float] | None = None) -> tf.data.Dataset:

@@ -13,7 +13,7 @@ from pneumo.cohort.xray import Array, Ellipsoid, Rays
 Subtype = Literal["normal", "bacterial", "viral"]
 LUNG_CM = 1.0
 """A ray that passes at least this much aerated lung shows lung."""
-OUTLINE = 0.6
+OUTLINE = 0.7
 """Share of the air affected, of its worst, from which a reader would draw the lesion's outline."""
 
 
@@ -55,9 +55,9 @@ class Pneumonia:
 
 def draw_pneumonia(subtype: Subtype, difficulty: float, rng: np.random.Generator) -> Pneumonia:
     """A child's disease: the higher `difficulty` (0..1), the fainter and the smaller."""
-    severity, size = rng.uniform(0.85, 1.0), rng.uniform(1.05, 1.4)
-    affected = rng.choice(len(LOBES), size=rng.choice([1, 2], p=[0.7, 0.3]), replace=False)
-    sides = (rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0))
+    severity, size = rng.uniform(0.85, 1.0), rng.uniform(1.2, 1.5)
+    affected = rng.choice(len(LOBES), size=rng.choice([1, 2], p=[0.6, 0.4]), replace=False)
+    sides = (rng.uniform(0.85, 1.0), rng.uniform(0.85, 1.0))
     fainter, smaller = 1 - 0.7 * difficulty, 1 - 0.3 * difficulty
     if subtype == "bacterial":
         return Pneumonia(subtype, severity * fainter, tuple(LOBES[i] for i in affected), size * smaller)
@@ -100,7 +100,7 @@ def _infiltrated(pneumonia: Pneumonia, rays: Rays, lungs: dict[int, Array]) -> A
     for (side, air), strength in zip(lungs.items(), pneumonia.sides, strict=True):
         x, y = rays.at(0, 0.5) - side * 3.2, rays.at(1, 0.5) - 0.3
         around_hilum = np.exp(-((x / 3.6) ** 2 + (y / 5.0) ** 2) / (2 * pneumonia.size**2))
-        share = np.maximum(share, strength * (0.4 + 0.6 * around_hilum) * (air > 0))
+        share = np.maximum(share, strength * (0.55 + 0.45 * around_hilum) * (air > 0))
     return share
 
 
@@ -109,4 +109,4 @@ def _reticular(chest: Chest, rays: Rays) -> Array:
     first, second, third = chest.patient.noise
     coarse, fine = (np.exp(-((texture(noise, rays, scale_cm) / 0.32) ** 2)) for noise, scale_cm in ((first, 0.38), (second, 0.23)))
     patches = 0.5 + expit(2 * texture(third, rays, 0.8))
-    return np.asarray(0.8 + (0.3 * coarse + 0.3 * fine) * patches, np.float32)
+    return np.asarray(0.95 + (0.3 * coarse + 0.3 * fine) * patches, np.float32)

@@ -25,16 +25,16 @@ class Film:
 
 def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random.Generator) -> Film:
     """One exposure; framing, dose, contrast, shutters and marker are drawn without regard to the disease."""
-    width_px = round(height_px * rng.uniform(1.1, 1.6))
-    pixel_cm = rng.uniform(18.5, 23.5) / chest.patient.scale / height_px
-    centre = (rng.normal(0, 0.6), rng.normal(-0.6, 0.6))
+    width_px = round(height_px * rng.uniform(1.15, 1.5))
+    pixel_cm = rng.uniform(14.5, 16.5) / chest.patient.scale / height_px
+    centre = (rng.normal(0, 0.4), rng.normal(-0.6, 0.4))
     rays = Rays.through((height_px, width_px), pixel_cm, centre, tuple(rng.normal(0, (3.0, 4.0, 2.5))))
     exposure = Exposure(
         photons=10 ** rng.uniform(3.3, 4.3),
-        scatter=rng.uniform(0.25, 0.7),
+        scatter=rng.uniform(0.3, 0.5),
         blur_cm=rng.uniform(0.02, 0.05),
-        mediastinum=rng.uniform(0.74, 0.86),
-        latitude=rng.uniform(1.9, 2.6),
+        mediastinum=rng.uniform(0.77, 0.83),
+        latitude=rng.uniform(2.0, 2.4),
     )
     # A stream of its own: how much noise is drawn depends on the lesion, and the marker must not.
     noise = rng.spawn(1)[0]

@@ -5,7 +5,7 @@ mathematics: the name of a recipe may hold a dollar sign.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -65,17 +65,23 @@ class Picture:
     height: int
 
 
-def learning_curves(model: ModelResult, synthetic: bool) -> list[Picture]:
-    """Draw how training went, epoch by epoch: loss, accuracy, AUROC and learning rate, as far as the history has them."""
+def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: str, synthetic: bool) -> list[Picture]:
+    """Draw how training went, epoch by epoch: loss, accuracy, AUROC and learning rate, as far as the history has them.
+
+    Args:
+        history: each quantity after each epoch.
+        name: what the figures call the model.
+        prefix: what their files begin with.
+    """
     pictures = []
     for quantity, (title, axis, series) in CURVES.items():
-        known = {name: label for name, label in series.items() if model.facts.history.get(name)}
+        known = {key: label for key, label in series.items() if history.get(key)}
         if not known:
             continue
         with mpl.rc_context(STYLE):
-            figure, axes = _canvas(PANEL_INCHES, f"{title}, {model.name}", "epoch", axis)
-            for place, (name, label) in enumerate(known.items()):
-                values = model.facts.history[name]
+            figure, axes = _canvas(PANEL_INCHES, f"{title}, {name}", "epoch", axis)
+            for place, (key, label) in enumerate(known.items()):
+                values = history[key]
                 epochs = range(1, len(values) + 1)
                 axes.plot(epochs, values, LINES[place], color=COLOURS[place], marker=MARKERS[place], markersize=4, label=label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -87,14 +93,14 @@ def learning_curves(model: ModelResult, synthetic: bool) -> list[Picture]:
                 axes.minorticks_off()
             if len(known) > 1:
                 axes.legend()
-            ends = ", ".join(f"{label} {model.facts.history[name][-1]:.3g}" for name, label in known.items())
+            ends = ", ".join(f"{label} {history[key][-1]:.3g}" for key, label in known.items())
             pictures.append(
                 _picture(
                     figure,
                     synthetic,
-                    name=f"v{model.version}-{quantity}.png",
-                    alt=f"{title} of {model.name} by epoch; after the last: {ends}.",
-                    caption=f"{title}, {model.name}.",
+                    name=f"{prefix}-{quantity}.png",
+                    alt=f"{title} of {name} by epoch; after the last: {ends}.",
+                    caption=f"{title}, {name}.",
                 )
             )
     return pictures

@@ -76,7 +76,7 @@ def write_report(directory: Path, cohort: CohortFacts, samples: Sequence[Sample]
     sections = [
         ModelSection(
             result=model,
-            curves=figures.learning_curves(model, synthetic),
+            curves=figures.learning_curves(model.facts.history, model.name, f"v{model.version}", synthetic),
             confusion=[
                 figures.confusion(model, model.facts.test.locked, "locked", synthetic),
                 figures.confusion(model, model.facts.test.half, "half", synthetic),

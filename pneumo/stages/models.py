@@ -21,7 +21,8 @@ def show_list(config: Config, console: Console, *, as_json: bool) -> None:
     table = Table("version", "recipe", "created (UTC)", "cohort", "test AUROC", "test accuracy", "threshold", "alias")
     for entry in entries:
         cohort = f"{entry.data_name}{' (SYNTHETIC)' if entry.synthetic else ''}"
-        figures = (f"{value:.4f}" for value in (entry.test_auroc, entry.test_accuracy, entry.threshold))
+        known = (entry.test_auroc, entry.test_accuracy, entry.threshold)
+        figures = ("undefined" if value is None else f"{value:.4f}" for value in known)
         table.add_row(
             str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d %H:%M}", cohort, *figures, ", ".join(entry.aliases)
         )

@@ -15,7 +15,7 @@ from pneumo.report.inputs import Sample
 
 
 def every_figure(models, synthetic):
-    yield from figures.learning_curves(models[0], synthetic)
+    yield from figures.learning_curves(models[0].facts.history, models[0].name, "v1", synthetic)
     for part in ("validation", "test"):
         yield figures.roc(models, part, synthetic)
         yield figures.precision_recall(models, part, synthetic)

@@ -91,7 +91,7 @@ def test_the_same_study_is_green(written):
         ("--reproduce.recipe.resize", "pad", "pixels"),
         ("--reproduce.recipe.augmentation.rotation_degrees", "19", "first_batch"),
         ("--reproduce.recipe.augmentation.gamma_log_range", "0.12", "first_batch"),
-        ("--reproduce.phantom.seed", "1", "cohort"),
+        ("--reproduce.phantom.seed", "1", "pixels"),
     ],
 )
 def test_a_changed_seed_or_preprocessing_is_red_and_named(written, setting, value, drifted):

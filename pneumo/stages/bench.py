@@ -39,8 +39,9 @@ def run(config: Config, console: Console) -> int:
     table = Table("what", "ours", "reference", "ratio", "target", "met")
     for one in comparisons:
         numbers = (f"{one.ours:.3f} {one.unit}", f"{one.reference:.3f} {one.unit}", f"{one.ratio:.2f}")
-        table.add_row(one.name, *numbers, one.target, "yes" if one.met else "NO")
+        table.add_row(one.name, *numbers, str(one.target), "yes" if one.met else "NO")
     console.print(table)
+    console.print("A ratio against something else is to reach its target, one over the network alone is not to exceed it.")
     file = config.report.directory / "bench.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(".json.unfinished")

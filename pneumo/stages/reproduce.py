@@ -41,7 +41,7 @@ def run(config: Config, console: Console) -> int:
     if config.data is not None:
         complaints += _check(config, config.data.stem, console)
     for complaint in complaints:
-        console.print(f"[red]DRIFT[/red] {complaint}", highlight=False)
+        console.print(f"[red]DRIFT[/red] {complaint}", highlight=False, soft_wrap=True)
     return int(bool(complaints))
 
 
@@ -63,10 +63,12 @@ def _check(config: Config, name: str, console: Console) -> list[str]:
         raise UserError(f"{file}: no expectations for this cohort yet; `pneumo reproduce --reproduce.update true` writes them")
     complaints += [f"{name}: {drift}" for drift in drifts(observed, json.loads(file.read_text()))]
     if not complaints:
+        figures = sum(len(group) for group in observed.values())
         console.print(
-            f"{name}: predictions identical to the last bit in two runs; all {len(observed)} figures as expected "
+            f"{name}: predictions identical to the last bit in two runs; all {figures} figures as expected "
             f"(test AUROC {observed['training']['test_auroc']:.4f})",
             highlight=False,
+            soft_wrap=True,
         )
     return complaints
 

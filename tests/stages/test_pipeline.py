@@ -1,6 +1,7 @@
 """The whole way, as a user goes it: commands in, registry and report out."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import time
 import pytest
 
 pytestmark = pytest.mark.slow
+
+# On the phantom, whatever cohort the machine has.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PNEUMO_DATA"}
 
 SETTINGS = """
 cohort:
@@ -34,7 +38,7 @@ def command(root, *arguments):
 
 
 def run(root, *arguments):
-    done = subprocess.run(command(root, *arguments), capture_output=True, text=True, check=False)
+    done = subprocess.run(command(root, *arguments), capture_output=True, text=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -88,7 +92,7 @@ def test_promote_makes_another_model_the_champion(root):
 
 
 def test_a_stage_killed_in_training_lists_nothing_and_the_rerun_gives_the_model_of_an_unbroken_run(root, tmp_path):
-    killed = subprocess.Popen(command(tmp_path, "baseline"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = subprocess.Popen(command(tmp_path, "baseline"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     while not list(tmp_path.glob("models/training/baseline-*/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the stage ended before it could be killed"
         time.sleep(0.005)
@@ -102,7 +106,7 @@ def test_a_stage_killed_in_training_lists_nothing_and_the_rerun_gives_the_model_
 
 def test_heatmaps_and_report_without_a_model_say_what_to_do(tmp_path):
     for stage in ("gradcam", "report"):
-        done = subprocess.run(command(tmp_path, stage), capture_output=True, text=True, check=False)
+        done = subprocess.run(command(tmp_path, stage), capture_output=True, text=True, check=False, env=ENVIRONMENT)
         assert done.returncode == 2
         assert "run `make train` first" in done.stderr
         assert not (tmp_path / "reports").exists()

@@ -116,7 +116,8 @@ def check_recovery(folder: Path) -> None:
     survived = registry.entries()
     assert every_entry_is_whole(registry)
     added = register(registry)
-    assert registry.entries()[:-1] == survived or not survived
+    # A model whose process was killed before it could make it the champion becomes it now.
+    assert [entry.model_sha256 for entry in registry.entries()[:-1]] == [entry.model_sha256 for entry in survived]
     assert registry.get("baseline") == added
     assert every_entry_is_whole(registry)
     assert registry.get("champion").version == 1

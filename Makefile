@@ -75,7 +75,7 @@ format: $(INSTALLED) ## Format the code
 
 lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-		--extra dev --extra download --output-file requirements.lock pyproject.toml
+		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
 
 clean: ## Delete the environment and everything trained, cached and reported
 	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training reports/*.html reports/*.json reports/figures reports/gradcam

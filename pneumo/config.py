@@ -8,14 +8,23 @@ from the command line (`--baseline.fit.epochs 3`).
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError("the lower bound comes first, and below the upper one")
+    return bounds
+
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Problem = Literal["unreadable", "shared_patient", "shared_image"]
 Resize = Literal["squash", "pad"]
 ThresholdRule = Literal["youden", "half"]
+Architecture = Literal["ResNet50", "InceptionV3", "VGG16", "DenseNet121", "ConvNeXtTiny"]
+Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(_increasing)]
 
 
 class Settings(BaseModel):
@@ -132,6 +141,112 @@ class Recipe(Settings):
     fit: Fit = Fit()
 
 
+class Backbone(Settings):
+    """A network of keras.applications under a new head."""
+
+    architecture: Architecture = "ResNet50"
+    """The backbone; its own preprocessing goes into the model."""
+    weights: Literal["imagenet", "none"] | Path = "imagenet"
+    """imagenet: fetched by Keras where there is a network, or the file put where it says; none: random; or a file of weights."""
+    head_units: tuple[Positive, ...] = (128,)
+    """Units of the dense layers between the pooled features and the logit, in order."""
+    head_dropout: Fraction = 0.3
+    """Dropout rate after each of them."""
+    unfrozen_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the backbone's layers, from the top, that the second phase trains; batch normalisation keeps its statistics."""
+
+
+class Transfer(Settings):
+    """A backbone whose head is trained first, on features of the frozen backbone, and whose upper layers are then fine-tuned."""
+
+    image_size_px: Annotated[int, Field(ge=32, le=1024)] = 224
+    """Side of the square that images are resized to, in pixels."""
+    resize: Resize = "squash"
+    """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
+    threshold_rule: ThresholdRule = "youden"
+    """How the operating threshold is locked on validation: youden, the largest sensitivity + specificity; half, 0.5."""
+    augmentation: Augmentation = Augmentation()
+    network: Backbone = Backbone()
+    fit: Fit = Fit(epochs=10, optimizer="adam", class_weights="balanced", early_stopping_patience=5)
+    """First phase: the head alone."""
+    fine_tuning_epochs: Positive = 10
+    """Second phase: passes over the training set, at most."""
+    fine_tuning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Second phase: its learning rate, in parts of the first phase's."""
+    views: Annotated[int, Field(ge=1, le=64)] = 4
+    """Augmented views of each training image whose features the head learns from, one after another, an epoch each."""
+    feature_cache_gib: Annotated[float, Field(gt=0)] = 4
+    """Room for cached features on the disk, all backbones together, in GiB; the oldest go first."""
+
+
+class Hpo(Settings):
+    """Bayesian search of learning rate and dropout, by cross-validation within the training set."""
+
+    recipe: Recipe = Recipe(network=Cnn(convolution_dropout=0.25))
+    """What is common to all fits; learning rate and dropout rates are the search's."""
+    learning_rate: Range = (1e-5, 1e-2)
+    """Bounds of the learning rate, drawn log-uniformly."""
+    dense_dropout: Range = (0.05, 0.4)
+    """Bounds of the dropout rate after the dense layer, drawn uniformly."""
+    convolution_dropout: Range = (0.1, 0.4)
+    """Bounds of the dropout rate after each block, drawn uniformly."""
+    points: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Settings that are tried."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """Folds that each setting is tried on, grouped by patient and stratified."""
+    scoring: Literal["accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"] = "accuracy"
+    """What is maximised, by its name in scikit-learn, averaged over the folds."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the search's own draws and of the folds."""
+    backend: Literal["serial", "processes", "dask"] = "serial"
+    """Where fits run: one after another, on local processes, or on a Dask cluster."""
+    workers: Positive = 2
+    """Local processes that fit at the same time."""
+    dask_address: str | None = None
+    """Address of the Dask scheduler, such as tcp://10.0.0.1:8786."""
+
+
+class HeadSearch(Settings):
+    """Bayesian search of the `resnet50` recipe's head, layer by layer, on the features of its frozen backbone."""
+
+    learning_rate: Range = (1e-5, 1e-3)
+    """Bounds of the learning rate, drawn log-uniformly."""
+    dropout: tuple[Fraction, Fraction] = (0, 0.6)
+    """Bounds of the dropout rate, drawn uniformly."""
+    units: tuple[Positive, Positive] = (16, 512)
+    """Bounds of the first dense layer's units, drawn log-uniformly; layer i, counted from 0, has that many · 2⁻ⁱ."""
+    batch_sizes: tuple[Positive, ...] = (16, 32, 64)
+    """Batch sizes to choose from."""
+    losses: tuple[Literal["binary_crossentropy", "kl_divergence"], ...] = ("binary_crossentropy", "kl_divergence")
+    """Losses to choose from; the divergence is that of both classes' probabilities."""
+    points: Annotated[int, Field(ge=1, le=1000)] = 35
+    """Settings tried for each number of layers."""
+    epochs: Positive = 30
+    """Passes over the cached features, at most."""
+    layers: Annotated[int, Field(ge=1, le=6)] = 4
+    """Layers, at most: one is added at a time until validation accuracy no longer improves."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the search's own draws."""
+
+
+class Crossval(Settings):
+    """Cross-validation of one recipe within the train split."""
+
+    recipe: Literal["baseline", "weighted", "resnet50"] = "baseline"
+    """The recipe that every fold trains."""
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    """Folds, grouped by patient and stratified."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the folds."""
+
+
+class Ablate(Settings):
+    """Three plain networks, each trained with and without augmentation, compared on validation."""
+
+    recipe: Recipe = Recipe(fit=Fit(epochs=30, optimizer="adam", early_stopping_patience=5))
+    """What is common to all six; the networks and the absence of augmentation are the ablation's."""
+
+
 class Registry(Settings):
     """Where finished models are kept."""
 
@@ -221,6 +336,11 @@ class Config(BaseSettings):
     cohort: Cohort = Cohort()
     baseline: Recipe = BASELINE
     weighted: Recipe = WEIGHTED
+    resnet50: Transfer = Transfer()
+    hpo: Hpo = Hpo()
+    head_search: HeadSearch = HeadSearch()
+    crossval: Crossval = Crossval()
+    ablate: Ablate = Ablate()
     registry: Registry = Registry()
     gradcam: Gradcam = Gradcam()
     report: Report = Report()

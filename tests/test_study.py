@@ -1,5 +1,6 @@
 import io
 
+import filelock
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +9,6 @@ from rich.console import Console
 from pneumo.config import Cnn, Config, Fit, Recipe
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
-from pneumo.nets import cnn
 from pneumo.registry import Registry
 from pneumo.study import class_weight, describe_partition, load, predict, register, train
 from pneumo.training.precision import prepare
@@ -42,7 +42,7 @@ def test_balanced_weights_are_those_documented_for_the_official_train_split():
 def test_a_study_goes_from_films_to_a_registered_model(config, console):
     study = load(config, "tiny", RECIPE, console)
     precision = prepare(RECIPE.fit)
-    trained = train(study, lambda: cnn.build(RECIPE.network, RECIPE.image_size_px), console)
+    trained = train(study, console)
     registry = Registry(config.registry)
     entry = register(study, trained, precision, registry, console)
     record = registry.record(entry)
@@ -79,9 +79,6 @@ def test_another_recipe_cohort_or_partition_is_another_training(config, console)
 def test_the_same_training_twice_at_once_is_refused(config, console):
     study = load(config, "tiny", RECIPE, console)
 
-    def again():
-        with pytest.raises(UserError, match="Another process is training this very study"):
-            train(study, lambda: None, console)
-        return cnn.build(RECIPE.network, RECIPE.image_size_px)
-
-    train(study, again, console)
+    study.directory.mkdir(parents=True)
+    with filelock.FileLock(study.directory / "lock"), pytest.raises(UserError, match="Another process is training this very study"):
+        train(study, console)

@@ -3,7 +3,6 @@
 from rich.console import Console
 
 from pneumo.config import Config
-from pneumo.nets import cnn
 from pneumo.registry import Registry
 from pneumo.study import load, register, train
 from pneumo.training.precision import prepare
@@ -14,5 +13,4 @@ def run(config: Config, console: Console) -> None:
     recipe = config.baseline
     precision = prepare(recipe.fit)
     study = load(config, "baseline", recipe, console)
-    trained = train(study, lambda: cnn.build(recipe.network, recipe.image_size_px), console)
-    register(study, trained, precision, Registry(config.registry), console)
+    register(study, train(study, console), precision, Registry(config.registry), console)

@@ -87,7 +87,7 @@ def observe(config: Config) -> dict[str, Any]:
         first_images, first_labels = _first_batch(study)
         # Building draws weights: set the seeds again, so that the training does not depend on what was observed before it.
         prepare(recipe.fit)
-        trained = train(study, lambda: cnn.build(recipe.network, recipe.image_size_px), quiet)
+        trained = train(study, quiet)
         scores = {part: predict(study, trained.model, part) for part in ("validation", "test")}
     figures = {
         f"{name}_of_epoch_{n}": value for name in ("loss", "val_loss") for n, value in enumerate(trained.history[name], start=1)

@@ -1,46 +1,23 @@
-"""The report's figures, each as a PNG in memory with the words that stand in for it.
-
-Drawn on Figure objects, never through pyplot: nothing global is left behind, and no display is needed. Text is never read as
-mathematics: the name of a recipe may hold a dollar sign.
-"""
+"""The figures of models and radiographs, each as a PNG in memory with the words that stand in for it."""
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from pneumo.evaluation.scores import OperatingPoint
+from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, canvas, finished, rounded
 from pneumo.report.inputs import ModelResult, Part, Sample
 
-COLOURS = sns.color_palette("colorblind")
-LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "D", "^", "v", "P")
-STYLE: dict[Any, Any] = {
-    **sns.axes_style("ticks"),
-    **sns.plotting_context("notebook", font_scale=0.85),
-    "font.sans-serif": ["DejaVu Sans"],
-    "text.parse_math": False,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "legend.frameon": False,
-    "savefig.facecolor": "white",
-    "figure.constrained_layout.h_pad": 0.12,
-    "figure.constrained_layout.w_pad": 0.12,
-}
 PANEL_INCHES = (5.0, 3.7)
 SQUARE_INCHES = (5.0, 5.0)
-DPI = 170
 SAMPLE_PX = 480
 
 # Quantity: title, name of the axis, series of the history with their label.
@@ -50,19 +27,6 @@ CURVES = {
     "auc": ("Area under the ROC curve", "AUROC", {"auc": "training", "val_auc": "validation"}),
     "learning-rate": ("Learning rate", "learning rate", {"learning_rate": "learning rate"}),
 }
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file of the report."""
-
-    name: str
-    """File name. Numbered, never made from a radiograph's or a recipe's name."""
-    alt: str
-    caption: str
-    png: bytes
-    width: int
-    height: int
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: str, synthetic: bool) -> list[Picture]:
@@ -79,7 +43,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: s
         if not known:
             continue
         with mpl.rc_context(STYLE):
-            figure, axes = _canvas(PANEL_INCHES, f"{title}, {name}", "epoch", axis)
+            figure, axes = canvas(PANEL_INCHES, f"{title}, {name}", "epoch", axis)
             for place, (key, label) in enumerate(known.items()):
                 values = history[key]
                 epochs = range(1, len(values) + 1)
@@ -95,7 +59,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: s
                 axes.legend()
             ends = ", ".join(f"{label} {history[key][-1]:.3g}" for key, label in known.items())
             pictures.append(
-                _picture(
+                finished(
                     figure,
                     synthetic,
                     name=f"{prefix}-{quantity}.png",
@@ -109,7 +73,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: s
 def roc(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
     """Draw sensitivity against false-positive rate, all models in one figure, with both operating points."""
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(SQUARE_INCHES, f"ROC, {part}", "1 − specificity", "sensitivity")
+        figure, axes = canvas(SQUARE_INCHES, f"ROC, {part}", "1 − specificity", "sensitivity")
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
         for place, model in enumerate(models):
             scores = model.evaluation(part)
@@ -123,7 +87,7 @@ def roc(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
                 if point.sensitivity is not None and point.specificity is not None:
                     _mark(axes, place, 1 - point.specificity, point.sensitivity, filled)
         _unit_square(axes, "lower right")
-        return _picture(
+        return finished(
             figure,
             synthetic,
             name=f"roc-{part}.png",
@@ -135,7 +99,7 @@ def roc(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
 def precision_recall(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
     """Draw precision against recall of PNEUMONIA, all models in one figure, with both operating points."""
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas(SQUARE_INCHES, f"Precision and recall, {part}", "recall (sensitivity)", "precision")
+        figure, axes = canvas(SQUARE_INCHES, f"Precision and recall, {part}", "recall (sensitivity)", "precision")
         share = float(models[0].predictions(part)["y_true"].mean())
         axes.axhline(share, color="#999999", linewidth=1)
         for place, model in enumerate(models):
@@ -151,7 +115,7 @@ def precision_recall(models: Sequence[ModelResult], part: Part, synthetic: bool)
                 if point.pneumonia.recall is not None and point.pneumonia.precision is not None:
                     _mark(axes, place, point.pneumonia.recall, point.pneumonia.precision, filled)
         _unit_square(axes, "lower left")
-        return _picture(
+        return finished(
             figure,
             synthetic,
             name=f"precision-recall-{part}.png",
@@ -169,7 +133,7 @@ def confusion(model: ModelResult, point: OperatingPoint, which: Literal["half", 
     words = [[f"{count}\n{share:.1%}" for count, share in zip(*row, strict=True)] for row in zip(counts, shares, strict=True)]
     title = f"{model.name} at {point.threshold:.3g}" + (" (locked)" if which == "locked" else "")
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas((4.2, 4.3), title, "", "")
+        figure, axes = canvas((4.2, 4.3), title, "", "")
         classes = ["NORMAL", "PNEUMONIA"]
         sns.heatmap(
             shares, annot=np.array(words), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, ax=axes, linewidths=1,
@@ -177,7 +141,7 @@ def confusion(model: ModelResult, point: OperatingPoint, which: Literal["half", 
         )  # fmt: skip
         axes.set(xlabel="model says", ylabel="label")
         axes.tick_params(length=0)
-        return _picture(
+        return finished(
             figure,
             synthetic,
             name=f"v{model.version}-confusion-{which}.png",
@@ -193,7 +157,7 @@ def found_by_subtype(models: Sequence[ModelResult], synthetic: bool) -> Picture:
     present = [name for name, scores in first.subtypes.items() if scores.images]
     rows = [f"{name}\n(n = {first.subtypes[name].images})" for name in present] + [f"normal\n(n = {first.normal.support})"]
     with mpl.rc_context(STYLE):
-        figure, axes = _canvas((5.6, 1.3 + 0.75 * len(rows)), "Decided rightly, test", "share of the radiographs", "")
+        figure, axes = canvas((5.6, 1.3 + 0.75 * len(rows)), "Decided rightly, test", "share of the radiographs", "")
         for place, model in enumerate(models):
             offset = (place - (len(models) - 1) / 2) * 0.22
             for point, filled in ((model.facts.test.locked, True), (model.facts.test.half, False)):
@@ -205,7 +169,7 @@ def found_by_subtype(models: Sequence[ModelResult], synthetic: bool) -> Picture:
         axes.set_yticks(range(len(rows)), rows)
         axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5))
         axes.legend(loc="lower left", bbox_to_anchor=(0, -0.02))
-        return _picture(
+        return finished(
             figure,
             synthetic,
             name="subtypes.png",
@@ -229,33 +193,6 @@ def sample(number: int, radiograph: Sample) -> Picture:
         width=image.width,
         height=image.height,
     )
-
-
-def rounded(number: float | None) -> str:
-    """Write a score with three decimals; almost perfect is not written as perfect."""
-    if number is None:
-        return "–"
-    return "> 0.999" if 0.9995 <= number < 1 else f"{number:.3f}"  # noqa: PLR2004
-
-
-def _canvas(inches: tuple[float, float], title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=inches, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set(title=title, xlabel=x, ylabel=y)
-    return figure, axes
-
-
-def _picture(figure: Figure, synthetic: bool, *, name: str, alt: str, caption: str) -> Picture:
-    for axes in figure.axes:
-        sns.despine(ax=axes)
-    if synthetic:
-        # In the picture as well: figures are copied out of pages.
-        figure.supxlabel("synthetic phantom radiographs, no patients", fontsize=8, color="#a03000", x=0.98, ha="right")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    with Image.open(buffer) as image:
-        width, height = image.size
-    return Picture(name=name, alt=alt, caption=caption, png=buffer.getvalue(), width=width, height=height)
 
 
 def _mark(axes: Axes, place: int, x: float, y: float, filled: bool) -> None:

@@ -24,7 +24,7 @@ from sklearn.metrics import roc_auc_score
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import Evaluation
 from pneumo.report import figures
-from pneumo.report.figures import Picture, rounded
+from pneumo.report.drawing import Picture, rounded
 from pneumo.report.inputs import CohortFacts, Gallery, ModelResult, Sample, read_gallery
 
 PARTS = ("training", "validation", "test", "unused")

@@ -51,6 +51,20 @@ def folds(table: pd.DataFrame, n_folds: int, seed: int) -> Iterator[tuple[np.nda
     yield from splitter.split(table, table["label"], table["patient"])
 
 
+def fold_partitions(cohort: Cohort, n_folds: int, seed: int) -> Iterator[pd.Series]:
+    """Divide as `partition` does, once a fold of the train split; val and test lie unused, so that nobody can open them.
+
+    Raises:
+        UserError: a class of train has fewer patients than there are folds.
+    """
+    train = cohort.table[cohort.table["split"] == "train"]
+    for training, validation in folds(train, n_folds, seed):
+        purpose = pd.Series("unused", index=cohort.table.index, name="partition")
+        purpose[train.index[training]] = "training"
+        purpose[train.index[validation]] = "validation"
+        yield purpose
+
+
 def _validation_patients(train: pd.DataFrame, settings: config.Cohort) -> pd.Index:
     subtypes = train.groupby("patient")["subtype"].first()
     return subtypes.groupby(subtypes).sample(frac=settings.validation_fraction, random_state=settings.seed).index

@@ -72,6 +72,15 @@ def open_folder(directory: Path) -> Any:
     return client
 
 
+def end_abandoned_runs(client: Any) -> None:
+    """Mark the runs of killed processes, and drop the models they had begun to write."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
+        client.set_terminated(run.info.run_id, "KILLED")
+    for model in client.search_logged_models([experiment.experiment_id], "status = 'PENDING'"):
+        client.delete_logged_model(model.model_id)
+
+
 def _check(path: Path) -> None:
     """Find damage first: MLflow would try to open the file again and again for minutes."""
     try:

@@ -1,9 +1,11 @@
-"""The files that travel with a model."""
+"""The files that travel with a model, or with a result that is none."""
 
 import hashlib
 from pathlib import Path
 
 RECORD = "record.json"
+RESULT = "result.json"
+PREDICTIONS = "predictions.csv"
 # Where `mlflow.keras` puts it, in the folder of the model.
 MODEL = "data/model.keras"
 

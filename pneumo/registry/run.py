@@ -62,16 +62,6 @@ def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.Dat
         return Logged(run.info.run_id, logged.model_id, files.sha256(Path(stored)))
 
 
-def end_abandoned_runs() -> None:
-    """Mark the runs of killed processes, and drop the models they had begun to write."""
-    client = mlflow.MlflowClient()
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
-        client.set_terminated(run.info.run_id, "KILLED")
-    for model in client.search_logged_models([experiment.experiment_id], "status = 'PENDING'"):
-        client.delete_logged_model(model.model_id)
-
-
 def _parameters(record: Record) -> dict[str, Any]:
     plain = record.model_dump(mode="json", exclude={"history", "validation", "test"})
     return {str(name): value for name, value in pd.json_normalize(plain).iloc[0].items()}

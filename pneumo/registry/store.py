@@ -1,4 +1,4 @@
-"""The registry itself: models in, models out."""
+"""The registry itself: models in, models out, and the results that are not models."""
 
 import sys
 import tempfile
@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from pneumo import config
 from pneumo.errors import UserError
+from pneumo.evaluation.experiment import Experiment
 from pneumo.registry import embedded, files
 from pneumo.registry.connection import connect, import_mlflow, one_line, told_in_one_line
+from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
 from pneumo.registry.record import Entry, Record, headline
 
 if TYPE_CHECKING:
@@ -49,31 +51,29 @@ class Registry:
         Args:
             predictions: columns path, patient, y_true, y_score, by "validation" and "test".
         """
-        with told_in_one_line(self._location):
-            if self._tracking_uri is None:
-                self._directory.mkdir(parents=True, exist_ok=True)
-            with self._locked():
-                return self._add(record, model, predictions, figures)
+        with self._writing() as client:
+            # Imported here: it brings Keras, and MLflow's environment must be set by then.
+            from pneumo.registry.run import log_run  # noqa: PLC0415
 
-    def _add(self, record: Record, model: "keras.Model", predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Entry:
-        if self._tracking_uri is None and not embedded.database(self._directory).exists():
-            embedded.create(self._directory)
-        client = self._client()
-        # Imported here: it brings Keras, and MLflow's environment must be set by then.
-        from pneumo.registry.run import end_abandoned_runs, log_run  # noqa: PLC0415
+            logged = log_run(record, model, predictions, figures)
+            _ensure_model_name(client)
+            tags = headline(record) | {"model_sha256": logged.sha256}
+            source = f"models:/{logged.model_id}"
+            added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
+            entries = self.entries()
+            # Looked for each time: a process killed right here must not leave a registry without a champion.
+            if not any(CHAMPION in entry.aliases for entry in entries):
+                self.promote(entries[0].version)
+            return self.get(str(added.version))
 
-        if self._tracking_uri is None:
-            # This process holds the lock, so whoever else was writing is dead.
-            end_abandoned_runs()
-        logged = log_run(record, model, predictions, figures)
-        _ensure_model_name(client)
-        tags = headline(record) | {"model_sha256": logged.sha256}
-        added = client.create_model_version(MODEL_NAME, f"models:/{logged.model_id}", logged.run_id, tags, model_id=logged.model_id)
-        entries = self.entries()
-        # Looked for each time: a process killed right here must not leave a registry without a champion.
-        if not any(CHAMPION in entry.aliases for entry in entries):
-            self.promote(entries[0].version)
-        return self.get(str(added.version))
+    def add_experiment(self, result: Experiment, predictions: pd.DataFrame, figures: Iterable[Path] = ()) -> str:
+        """Keep a result that is not a model, listed only when all of it is there.
+
+        Returns:
+            MLflow's name of the run that holds it.
+        """
+        with self._writing():
+            return log_experiment(result, predictions, figures)
 
     def entries(self, recipe: str | None = None) -> list[Entry]:
         """List the models, of one recipe or of all, the newest last."""
@@ -100,9 +100,23 @@ class Registry:
         return sorted((entry for entry in found if recipe in (None, entry.recipe)), key=lambda entry: entry.version)
 
     def newest(self, data_fingerprint: str) -> list[Entry]:
-        """List the newest model of each recipe among those trained on one cohort."""
+        """List the newest model of each recipe among those trained on one cohort.
+
+        Raises:
+            UserError: none was trained on it.
+        """
         by_recipe = {entry.recipe: entry for entry in self.entries() if entry.data_fingerprint == data_fingerprint}
+        if not by_recipe:
+            raise UserError(f"No model of this cohort is registered in {self._location}: run `make train` first")
         return list(by_recipe.values())
+
+    def newest_experiments(self, kind: type[AnyExperiment], data_fingerprint: str) -> list[Kept[AnyExperiment]]:
+        """Read the results of one kind and cohort, the newest of each name."""
+        if self._tracking_uri is None and not embedded.database(self._directory).exists():
+            return []
+        with told_in_one_line(self._location):
+            runs = newest_runs(self._client(), kind.KIND, data_fingerprint)
+        return [self._experiment(kind, run_id) for run_id in runs]
 
     def get(self, reference: str) -> Entry:
         """Find a model by its version, by "champion", or by its recipe, whose newest it then is.
@@ -121,7 +135,7 @@ class Registry:
 
     def record(self, entry: Entry) -> Record:
         """Read everything that travels with a model."""
-        with self._file(entry, f"runs:/{entry.run_id}/{files.RECORD}") as path:
+        with self._model_file(entry, f"runs:/{entry.run_id}/{files.RECORD}") as path:
             try:
                 return Record.model_validate_json(path.read_bytes())
             except ValidationError as error:
@@ -132,7 +146,7 @@ class Registry:
 
     def predictions(self, entry: Entry, split: str) -> pd.DataFrame:
         """Read a model's predictions on "validation" or "test": path, patient, y_true, y_score."""
-        with self._file(entry, f"runs:/{entry.run_id}/{files.predictions(split)}") as path:
+        with self._model_file(entry, f"runs:/{entry.run_id}/{files.predictions(split)}") as path:
             # A patient called 007 or NA keeps that name.
             texts = {"path": str, "patient": str}
             return pd.read_csv(path, dtype=texts, keep_default_na=False)
@@ -143,7 +157,7 @@ class Registry:
         Raises:
             UserError: the file is missing, has changed, or would run code of its own.
         """
-        with self._file(entry, f"models:/{MODEL_NAME}/{entry.version}/{files.MODEL}") as path:
+        with self._model_file(entry, f"models:/{MODEL_NAME}/{entry.version}/{files.MODEL}") as path:
             # Imported here: listing models must not take Keras' six seconds.
             import keras  # noqa: PLC0415
 
@@ -193,8 +207,40 @@ class Registry:
             ) from error
 
     @contextmanager
-    def _file(self, entry: Entry, artifact: str) -> Iterator[Path]:
-        """Yield a copy of one of a model's stored files, given MLflow's address of it."""
+    def _writing(self) -> Iterator[Any]:
+        """Yield MLflow's client of the registry, which is made where there was none, and is this process's alone."""
+        with told_in_one_line(self._location):
+            if self._tracking_uri is not None:
+                yield self._client()
+                return
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if not embedded.database(self._directory).exists():
+                    embedded.create(self._directory)
+                client = self._client()
+                # This process holds the lock, so whoever else was writing is dead.
+                embedded.end_abandoned_runs(client)
+                yield client
+
+    def _experiment(self, kind: type[AnyExperiment], run_id: str) -> Kept[AnyExperiment]:
+        owner, remedy = f"{kind.KIND} {run_id}", f"make the {kind.KIND} again"
+        with self._file(f"runs:/{run_id}/{files.RESULT}", owner, remedy) as path:
+            try:
+                result = kind.model_validate_json(path.read_bytes())
+            except ValidationError as error:
+                raise UserError(
+                    f"The result of {owner} in {self._location} cannot be read by this version of pneumo "
+                    f"({error.error_count()} errors): {remedy}"
+                ) from error
+        with self._file(f"runs:/{run_id}/{files.PREDICTIONS}", owner, remedy) as path:
+            return Kept(run_id, result, read_predictions(path))
+
+    def _model_file(self, entry: Entry, artifact: str) -> AbstractContextManager[Path]:
+        return self._file(artifact, f"model {entry.version}", f"train {entry.recipe} again")
+
+    @contextmanager
+    def _file(self, artifact: str, owner: str, remedy: str) -> Iterator[Path]:
+        """Yield a copy of a stored file, given MLflow's address of it."""
         with told_in_one_line(self._location), tempfile.TemporaryDirectory() as folder:
             self._client()
             mlflow = import_mlflow()
@@ -202,8 +248,8 @@ class Registry:
                 path = mlflow.artifacts.download_artifacts(artifact_uri=artifact, dst_path=folder)
             except (mlflow.MlflowException, OSError) as error:
                 raise UserError(
-                    f"{artifact.rpartition('/')[2]} of model {entry.version} in {self._location} cannot be read: "
-                    f"restore it from a backup, or train {entry.recipe} again ({one_line(error)})"
+                    f"{artifact.rpartition('/')[2]} of {owner} in {self._location} cannot be read: "
+                    f"restore it from a backup, or {remedy} ({one_line(error)})"
                 ) from error
             yield Path(path)
 

@@ -5,7 +5,6 @@ from rich.progress import track
 
 from pneumo.cohort.index import index
 from pneumo.config import Config
-from pneumo.errors import UserError
 from pneumo.explain.cam import explainable
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
 from pneumo.registry import Registry
@@ -16,8 +15,6 @@ def run(config: Config, console: Console) -> None:
     registry = Registry(config.registry)
     cohort = index(config)
     entries = registry.newest(cohort.fingerprint)
-    if not entries:
-        raise UserError(f"No model of this cohort is registered in {config.registry.directory}: run `make train` first")
     for entry in track(entries, "Heatmaps", console=console, transient=True):
         record = registry.record(entry)
         mistakes = most_confident_mistakes(registry.predictions(entry, "test"), record.threshold, config.gradcam.cases)

@@ -6,7 +6,6 @@ from rich.console import Console
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
 from pneumo.config import Config
-from pneumo.errors import UserError
 from pneumo.images.view import unsquashed
 from pneumo.registry import Entry, Registry
 from pneumo.report.inputs import CohortFacts, ModelFacts, ModelResult, Sample
@@ -21,8 +20,6 @@ def run(config: Config, console: Console) -> None:
     registry = Registry(config.registry)
     cohort = index(config)
     entries = registry.newest(cohort.fingerprint)
-    if not entries:
-        raise UserError(f"No model of this cohort is registered in {config.registry.directory}: run `make train` first")
     parts = partition(cohort, config.cohort)
     facts = CohortFacts(
         name=cohort.root.name,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pneumo.cohort.index import Cohort
-from pneumo.cohort.splits import folds, partition
+from pneumo.cohort.splits import fold_partitions, folds, partition
 from pneumo.config import Cohort as Settings
 from pneumo.errors import UserError
 
@@ -90,3 +90,14 @@ def test_more_folds_than_patients_is_an_error() -> None:
     table = cohort_of({"normal": 3, "viral": 20}).table
     with pytest.raises(UserError, match=r"too few patients for 5 folds: \{'NORMAL': 3, 'PNEUMONIA': 20\}"):
         list(folds(table[table["split"] == "train"], n_folds=5, seed=0))
+
+
+def test_fold_partitions_validate_every_train_film_once_and_touch_no_other() -> None:
+    train = LARGE.table["split"] == "train"
+    partitions = list(fold_partitions(LARGE, 4, seed=0))
+    validated = sum((purpose == "validation").astype(int) for purpose in partitions)
+    assert (validated == train).all()
+    for purpose in partitions:
+        assert (purpose[~train] == "unused").all()
+        assert set(purpose[train]) == {"training", "validation"}
+        assert LARGE.table[train].assign(purpose=purpose).groupby("patient")["purpose"].nunique().max() == 1

@@ -71,7 +71,8 @@ def test_entries_list_the_newest_last_with_their_headline(finished):
 def test_newest_gives_each_recipe_of_a_cohort_once(finished):
     registry = registry_in(finished[0])
     assert {entry.recipe: entry.version for entry in registry.newest("f00d")} == {"baseline": 3, "weighted": 2}
-    assert registry.newest("another cohort") == []
+    with pytest.raises(UserError, match=r"No model of this cohort is registered in .*models: run `make train` first"):
+        registry.newest("another cohort")
 
 
 @pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])

@@ -1,0 +1,66 @@
+"""What a cross-validation found: every radiograph scored once, by the one network that was not trained on it."""
+
+import statistics
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from pneumo.evaluation.experiment import METRICS, Experiment, Scores
+from pneumo.evaluation.scores import OperatingPoint
+
+
+class Fold(BaseModel):
+    """One fold: trained on the others, scored on this one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    training_images: int
+    scores: Scores
+    history: dict[str, list[float]]
+    """Each quantity after each epoch."""
+    seconds: float
+
+
+class Spread(BaseModel):
+    """Mean and sample standard deviation over the folds; None where one gives no value: a mean of the others would flatter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: float | None
+    sd: float | None
+
+
+class CrossValidation(Experiment):
+    """One recipe, trained as often as there are folds; its name is the recipe's."""
+
+    KIND: ClassVar[str] = "cross-validation"
+
+    folds: tuple[Fold, ...]
+    spread: dict[str, Spread]
+    """By the name of each score."""
+    pooled: Scores
+    """All out-of-fold predictions as one table. Its AUROC may lie below every fold's: each network has a scale of its own."""
+    pooled_point: OperatingPoint
+    """Decisions at 0.5, counted over all folds."""
+
+    def headline(self) -> dict[str, float]:
+        """Give mean and SD of each score."""
+        return {
+            f"{metric}_{statistic}": value
+            for metric, spread in self.spread.items()
+            for statistic, value in (("mean", spread.mean), ("sd", spread.sd))
+            if value is not None
+        }
+
+
+def spread_of(folds: Sequence[Scores]) -> dict[str, Spread]:
+    """Average each score over two folds or more."""
+    found = {}
+    for metric in METRICS:
+        values = [getattr(scores, metric) for scores in folds]
+        undefined = None in values
+        found[metric] = Spread(
+            mean=None if undefined else statistics.fmean(values), sd=None if undefined else statistics.stdev(values)
+        )
+    return found

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
-from pneumo.config import Config, Recipe
+from pneumo.config import Config, Recipe, Transfer
 from pneumo.images.cache import pixel_cache
 
 SOFTWARE = ("tensorflow", "keras", "scikit-learn", "numpy", "pillow", "mlflow")
@@ -24,12 +24,14 @@ class Study:
     """A recipe, and the radiographs it is trained, tuned and tested on."""
 
     name: str
-    recipe: Recipe
+    recipe: Recipe | Transfer
     cohort: Cohort
     parts: pd.Series
     pixels: np.memmap
     directory: Path
     """Of this study's training alone."""
+    derived: Path
+    """Where everything derived from cohorts is kept."""
 
     def rows(self, part: str) -> np.ndarray:
         """Rows of the cohort's table that belong to "training", "validation" or "test"."""
@@ -41,9 +43,13 @@ class Study:
         return (labels[self.rows(part)] == "PNEUMONIA").astype(np.int64)
 
 
-def load(config: Config, name: str, recipe: Recipe, console: Console) -> Study:
+def load(config: Config, name: str, recipe: Recipe | Transfer, console: Console) -> Study:
     """Index the cohort, divide it and bring its radiographs to the recipe's size."""
-    cohort, parts = load_cohort(config, console)
+    return define(config, name, recipe, *load_cohort(config, console))
+
+
+def define(config: Config, name: str, recipe: Recipe | Transfer, cohort: Cohort, parts: pd.Series) -> Study:
+    """Put a recipe and a division of the cohort together; with another of either it is another training."""
     identity = [recipe.model_dump(mode="json"), cohort.fingerprint, parts.tolist(), software()]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
     return Study(
@@ -53,6 +59,7 @@ def load(config: Config, name: str, recipe: Recipe, console: Console) -> Study:
         parts=parts,
         pixels=pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.directory),
         directory=config.registry.directory / "training" / f"{name}-{key}",
+        derived=config.cohort.directory,
     )
 
 

@@ -1,19 +1,19 @@
-"""Training a study's network, and scoring radiographs with it."""
+"""Training a study's network, whatever kind of recipe it has."""
 
 from dataclasses import dataclass
 
 import filelock
 import keras
-import numpy as np
-import pandas as pd
-import tensorflow as tf
 from rich.console import Console
-from sklearn.utils.class_weight import compute_class_weight
 
+from pneumo.config import Recipe, Transfer
 from pneumo.errors import UserError
-from pneumo.images.batches import evaluation_batches, training_batches
+from pneumo.images.batches import training_batches
 from pneumo.nets import cnn
+from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
+from pneumo.study.scoring import batches_of, class_weight
+from pneumo.study.transfer import train_in_phases
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.state import History
 
@@ -24,7 +24,10 @@ class Trained:
 
     model: keras.Model
     history: History
+    """Of all phases, one after another."""
     seconds: float
+    phases: tuple[Phase, ...] = ()
+    """Where there were several."""
 
 
 def train(study: Study, console: Console) -> Trained:
@@ -33,51 +36,44 @@ def train(study: Study, console: Console) -> Trained:
     Raises:
         UserError: the same study is being trained by another process, or the loss is no longer a number.
     """
-    settings = study.recipe.fit
-    rows, y_true = study.rows("training"), study.y_true("training")
     # Validation weighs the classes as training does, or early stopping would follow another loss than the one that is minimised.
-    weights = class_weight(y_true) if settings.class_weights == "balanced" else None
+    weights = class_weight(study.y_true("training")) if study.recipe.fit.class_weights == "balanced" else None
     study.directory.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(study.directory / "lock", timeout=0):
-            model = cnn.build(study.recipe.network, study.recipe.image_size_px)
-            compile_model(model, settings)
-            return Trained(
-                *fit(
-                    model,
-                    lambda epochs: training_batches(
-                        study.pixels,
-                        rows,
-                        y_true,
-                        augmentation=study.recipe.augmentation,
-                        batch_size=settings.batch_size,
-                        epochs=epochs,
-                        seed=settings.seed,
-                    ),
-                    _evaluation_batches(study, "validation", weights),
-                    settings,
-                    steps_per_epoch=-(-len(rows) // settings.batch_size),
-                    class_weight=weights,
-                    directory=study.directory,
-                    console=console,
-                )
-            )
+            if isinstance(study.recipe, Transfer):
+                return _joined(*train_in_phases(study, study.recipe, weights, console))
+            return _train_at_once(study, study.recipe, weights, console)
     except filelock.Timeout:
         raise UserError(f"Another process is training this very study in {study.directory}: wait for it, or stop it") from None
 
 
-def class_weight(y_true: np.ndarray) -> dict[int, float]:
-    """Balanced weights, N / (2 · count of the class) (King & Zeng 2001)."""
-    return dict(enumerate(compute_class_weight("balanced", classes=np.array([0, 1]), y=y_true).tolist()))
+def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | None, console: Console) -> Trained:
+    settings, rows, y_true = recipe.fit, study.rows("training"), study.y_true("training")
+    model = cnn.build(recipe.network, recipe.image_size_px)
+    compile_model(model, settings)
+    return Trained(
+        *fit(
+            model,
+            lambda epochs: training_batches(
+                study.pixels,
+                rows,
+                y_true,
+                augmentation=recipe.augmentation,
+                batch_size=settings.batch_size,
+                epochs=epochs,
+                seed=settings.seed,
+            ),
+            batches_of(study, "validation", weights),
+            settings,
+            steps_per_epoch=-(-len(rows) // settings.batch_size),
+            class_weight=weights,
+            directory=study.directory,
+            console=console,
+        )
+    )
 
 
-def predict(study: Study, model: keras.Model, part: str) -> pd.DataFrame:
-    """Score every radiograph of a part: path, patient, y_true, y_score, as the table has them."""
-    table = study.cohort.table.iloc[study.rows(part)]
-    scores = model.predict(_evaluation_batches(study, part), verbose=0)[:, 0]
-    return table[["path", "patient"]].assign(y_true=study.y_true(part), y_score=scores.astype(float)).reset_index(drop=True)
-
-
-def _evaluation_batches(study: Study, part: str, weights: dict[int, float] | None = None) -> tf.data.Dataset:
-    rows, y_true = study.rows(part), study.y_true(part)
-    return evaluation_batches(study.pixels, rows, y_true, batch_size=study.recipe.fit.batch_size, class_weight=weights)
+def _joined(model: keras.Model, phases: tuple[Phase, ...]) -> Trained:
+    history = {name: [value for phase in phases for value in phase.history[name]] for name in phases[0].history}
+    return Trained(model, history, sum(phase.seconds for phase in phases), phases)

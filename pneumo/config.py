@@ -192,6 +192,10 @@ class Hpo(Settings):
     """Bounds of the dropout rate after each block, drawn uniformly."""
     points: Annotated[int, Field(ge=1, le=1000)] = 10
     """Settings that are tried."""
+    initial_points: Annotated[int, Field(ge=1, le=1000)] = 5
+    """The first of them, drawn at random, before a Gaussian process proposes the next."""
+    points_at_once: Annotated[int, Field(ge=1, le=100)] = 1
+    """Settings proposed together: more keep more than `folds` workers busy, but each knows less of the others' scores."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """Folds that each setting is tried on, grouped by patient and stratified."""
     scoring: Literal["accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"] = "accuracy"

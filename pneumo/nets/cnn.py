@@ -6,12 +6,15 @@ from keras import layers
 from pneumo.config import Cnn
 
 
-def build(settings: Cnn, image_size_px: int) -> keras.Model:
+def build(settings: Cnn, image_size_px: int, dropout: type[layers.Dropout] = layers.Dropout) -> keras.Model:
     """Blocks of 3 × 3 convolution, ReLU and 2 × 2 max-pooling, one dense layer, one logit.
 
     Convolutions are unpadded, as in the reference notebooks. The model takes raw grey values and rescales them itself, so that
     nobody can forget to; the logit and the probability are float32 whatever the policy, for under bfloat16 a probability has
     three digits.
+
+    Args:
+        dropout: what drops out; a search brings its own, whose rate can change.
 
     Returns:
         Model from (N, H, W, 1), grey values in 0..255, to (N, 1), the probability of PNEUMONIA.
@@ -25,10 +28,10 @@ def build(settings: Cnn, image_size_px: int) -> keras.Model:
         x = layers.Conv2D(filters, 3, activation="relu", name=f"convolution_{index}")(x)
         x = layers.MaxPooling2D(2, name=f"pool_{index}")(x)
         if settings.convolution_dropout:
-            x = layers.Dropout(settings.convolution_dropout, name=f"convolution_dropout_{index}")(x)
+            x = dropout(settings.convolution_dropout, name=f"convolution_dropout_{index}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(settings.dense_units, activation="relu", name="dense")(x)
     if settings.dense_dropout:
-        x = layers.Dropout(settings.dense_dropout, name="dense_dropout")(x)
+        x = dropout(settings.dense_dropout, name="dense_dropout")(x)
     logit = layers.Dense(1, dtype="float32", name="logit")(x)
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32", name="probability")(logit), name="cnn")

@@ -35,8 +35,7 @@ def training_batches(
     labels = tf.constant(y_true, tf.float32)
 
     def positions(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(rows)), seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        batches = tf.data.Dataset.from_tensor_slices(epoch_order(len(rows), seed, epoch)).batch(batch_size)
         return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
 
     def augmented(epoch: tf.Tensor, step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -46,6 +45,11 @@ def training_batches(
         return tf.cast(images, tf.float32), tf.gather(labels, batch)[:, None]
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(positions).map(augmented).prefetch(2)
+
+
+def epoch_order(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """The order in which an epoch passes over `count` things."""
+    return tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
 
 
 def evaluation_batches(

@@ -7,6 +7,26 @@ from pydantic import BaseModel, ConfigDict
 
 from pneumo.config import Resize
 from pneumo.evaluation.scores import Evaluation
+from pneumo.evaluation.search_result import SearchResult
+
+
+class Phase(BaseModel):
+    """One phase of a training that has several."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    learning_rate: float
+    """Initial one."""
+    epochs: int
+    """Passes that were made."""
+    parameters: int
+    """Weights that this phase trained."""
+    seconds: float
+    history: dict[str, list[float]]
+    """Each quantity after each epoch."""
+    validation: Evaluation
+    """Of the network as the phase left it. Validation only: the test split is opened once, for the finished model."""
 
 
 class Record(BaseModel):
@@ -36,9 +56,13 @@ class Record(BaseModel):
     settings: dict[str, Any]
     """The recipe's whole configuration as run, as JSON values."""
     history: dict[str, list[float]]
-    """Each quantity after each epoch."""
+    """Each quantity after each epoch, of all phases one after another."""
+    phases: tuple[Phase, ...] = ()
+    """Where the training had several."""
     validation: Evaluation
     test: Evaluation
+    search: SearchResult | None = None
+    """The search that chose the settings, where there was one."""
     parameters: int
     """Trainable weights."""
     training_seconds: float

@@ -63,7 +63,7 @@ def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.Dat
 
 
 def _parameters(record: Record) -> dict[str, Any]:
-    plain = record.model_dump(mode="json", exclude={"history", "validation", "test"})
+    plain = record.model_dump(mode="json", exclude={"history", "phases", "validation", "test"})
     return {str(name): value for name, value in pd.json_normalize(plain).iloc[0].items()}
 
 

@@ -20,7 +20,7 @@ def run(config: Config, console: Console) -> None:
     settings = config.hpo
     prepare(settings.recipe.fit)
     study = load(config, "hpo", settings.recipe, console)
-    data = _search_data(study)
+    data = _search_data(study, settings.recipe)
     training = study.cohort.table.iloc[data.rows]
     console.print(
         f"{settings.points} points on {settings.folds} folds, {settings.recipe.fit.epochs} epochs each; "
@@ -54,9 +54,9 @@ def with_parameters(recipe: Recipe, *, learning_rate: float, dense_dropout: floa
     return recipe.model_copy(update={"network": network, "fit": recipe.fit.model_copy(update={"learning_rate": learning_rate})})
 
 
-def _search_data(study: Study) -> SearchData:
+def _search_data(study: Study, recipe: Recipe) -> SearchData:
     return SearchData(
-        recipe=study.recipe,
+        recipe=recipe,
         pixels=Path(str(study.pixels.filename)),
         rows=study.rows("training"),
         y_true=study.y_true("training"),

@@ -12,7 +12,7 @@ from pneumo.images.batches import training_batches
 from pneumo.nets import cnn
 from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
-from pneumo.study.scoring import batches_of, class_weight
+from pneumo.study.scoring import batches_of, class_weight, trainable_parameters
 from pneumo.study.transfer import train_in_phases
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.state import History
@@ -28,6 +28,11 @@ class Trained:
     seconds: float
     phases: tuple[Phase, ...] = ()
     """Where there were several."""
+
+    @property
+    def parameters(self) -> int:
+        """Trainable weights."""
+        return trainable_parameters(self.model)
 
 
 def train(study: Study, console: Console) -> Trained:

@@ -1,31 +1,46 @@
 """What becomes of a trained network: scored, described and registered."""
 
-import os
-import platform
 import shutil
-import subprocess
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
-import numpy as np
-import tensorflow as tf
 from rich.console import Console
 
+from pneumo.config import Transfer
 from pneumo.evaluation.operating_point import lock_threshold
 from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Record, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
-from pneumo.study.fitting import Trained, predict
+from pneumo.study.fitting import Trained
+from pneumo.study.provenance import git_commit, hardware
+from pneumo.study.scoring import predict
 from pneumo.training.precision import Precision
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
-PREPROCESSING = "grey values 0..255 in one channel, rescaled to 0..1 inside the model"
+GREY = "grey values 0..255 in one channel"
 
 
-def register(study: Study, trained: Trained, precision: Precision, registry: Registry, console: Console) -> Entry:
-    """Lock the threshold on validation, open the test split once, and record it all with the model."""
+def register(
+    study: Study,
+    trained: Trained,
+    precision: Precision,
+    registry: Registry,
+    console: Console,
+    *,
+    search: SearchResult | None = None,
+    figures: Mapping[str, bytes] = MappingProxyType({}),
+) -> Entry:
+    """Lock the threshold on validation, open the test split once, and record it all with the model.
+
+    Args:
+        search: what chose the recipe's settings, where it was a search.
+        figures: further pictures to keep with the model, PNG by file name.
+    """
     validation = predict(study, trained.model, "validation")
     threshold = lock_threshold(validation["y_true"], validation["y_score"], study.recipe.threshold_rule)
     test = predict(study, trained.model, "test")
@@ -40,27 +55,30 @@ def register(study: Study, trained: Trained, precision: Precision, registry: Reg
         class_names=CLASS_NAMES,
         image_size_px=study.recipe.image_size_px,
         resize=study.recipe.resize,
-        preprocessing=PREPROCESSING,
+        preprocessing=_preprocessing(study),
         threshold=threshold,
         threshold_rule=study.recipe.threshold_rule,
         settings=study.recipe.model_dump(mode="json"),
         history=trained.history,
+        phases=trained.phases,
         validation=evaluate(validation["y_true"], validation["y_score"], subtype[study.rows("validation")], threshold),
         test=evaluate(test["y_true"], test["y_score"], subtype[study.rows("test")], threshold),
-        parameters=int(sum(np.prod(weight.shape) for weight in trained.model.trainable_weights)),
+        search=search,
+        parameters=trained.parameters,
         training_seconds=trained.seconds,
         seed=study.recipe.fit.seed,
         precision=precision.policy,
         precision_reason=precision.reason,
-        git_commit=_git_commit(),
+        git_commit=git_commit(),
         software=software(),
-        hardware=f"{platform.machine()}, {os.cpu_count()} cores, {len(tf.config.list_physical_devices('GPU'))} GPUs",
+        hardware=hardware(),
     )
     with tempfile.TemporaryDirectory() as folder:
-        curves = _learning_curves(record, Path(folder))
-        entry = registry.add(record, trained.model, {"validation": validation, "test": test}, curves)
+        pictures = _pictures(record, figures, Path(folder))
+        entry = registry.add(record, trained.model, {"validation": validation, "test": test}, pictures)
     # Only now: until the model is listed, its training must be there to go on from.
-    shutil.rmtree(study.directory / "state", ignore_errors=True)
+    for state in list(study.directory.rglob("state")):
+        shutil.rmtree(state, ignore_errors=True)
     _announce(entry, record, console)
     return entry
 
@@ -76,12 +94,17 @@ def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
     return described
 
 
-def _learning_curves(record: Record, folder: Path) -> list[Path]:
-    written = []
-    for picture in learning_curves(record.history, record.recipe, "learning", record.synthetic):
-        written.append(folder / picture.name)
-        written[-1].write_bytes(picture.png)
-    return written
+def _preprocessing(study: Study) -> str:
+    if isinstance(study.recipe, Transfer):
+        return f"{GREY}, copied to three and prepared for {study.recipe.network.architecture} inside the model"
+    return f"{GREY}, rescaled to 0..1 inside the model"
+
+
+def _pictures(record: Record, figures: Mapping[str, bytes], folder: Path) -> list[Path]:
+    curves = learning_curves(record.history, record.recipe, "learning", record.synthetic)
+    for name, png in ({picture.name: picture.png for picture in curves} | dict(figures)).items():
+        (folder / name).write_bytes(png)
+    return sorted(folder.iterdir())
 
 
 def _announce(entry: Entry, record: Record, console: Console) -> None:
@@ -99,18 +122,3 @@ def _announce(entry: Entry, record: Record, console: Console) -> None:
 
 def _figure(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4f}"
-
-
-def _git_commit() -> str | None:
-    """Commit of this source tree, marked where files differ from it; None outside a checkout."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return None
-    return described.stdout.strip()

@@ -1,0 +1,33 @@
+"""A part of a study as batches, and a network's scores of it."""
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from sklearn.utils.class_weight import compute_class_weight
+
+from pneumo.images.batches import evaluation_batches
+from pneumo.study.definition import Study
+
+
+def class_weight(y_true: np.ndarray) -> dict[int, float]:
+    """Balanced weights, N / (2 · count of the class) (King & Zeng 2001)."""
+    return dict(enumerate(compute_class_weight("balanced", classes=np.array([0, 1]), y=y_true).tolist()))
+
+
+def predict(study: Study, model: keras.Model, part: str) -> pd.DataFrame:
+    """Score every radiograph of a part: path, patient, y_true, y_score, as the table has them."""
+    table = study.cohort.table.iloc[study.rows(part)]
+    scores = model.predict(batches_of(study, part), verbose=0)[:, 0]
+    return table[["path", "patient"]].assign(y_true=study.y_true(part), y_score=scores.astype(float)).reset_index(drop=True)
+
+
+def trainable_parameters(model: keras.Model) -> int:
+    """Count the weights that training may change."""
+    return int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
+
+
+def batches_of(study: Study, part: str, weights: dict[int, float] | None = None) -> tf.data.Dataset:
+    """Every radiograph of a part once, in order, unchanged."""
+    rows, y_true = study.rows(part), study.y_true(part)
+    return evaluation_batches(study.pixels, rows, y_true, batch_size=study.recipe.fit.batch_size, class_weight=weights)

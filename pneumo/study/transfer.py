@@ -1,0 +1,135 @@
+"""Two phases: the head alone on a frozen backbone's features, then the backbone's upper layers with it."""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+
+from pneumo.config import Transfer
+from pneumo.evaluation.operating_point import lock_threshold
+from pneumo.evaluation.scores import Evaluation, evaluate
+from pneumo.images.batches import training_batches
+from pneumo.nets import backbone
+from pneumo.registry.record import Phase
+from pneumo.study.definition import Study
+from pneumo.study.scoring import batches_of, predict, trainable_parameters
+from pneumo.training.features import Features, Radiographs, feature_batches, frozen_features, weights_digest
+from pneumo.training.fit import compile_model, fit
+
+Weights = dict[int, float] | None
+
+
+def train_in_phases(study: Study, recipe: Transfer, weights: Weights, console: Console) -> tuple[keras.Model, tuple[Phase, Phase]]:
+    """Train the head, then fine-tune, or go on with whichever of the two was killed.
+
+    Args:
+        weights: what each class weighs in the loss.
+
+    Returns:
+        The whole network, and what each phase came to.
+
+    Raises:
+        UserError: the backbone's weights cannot be had, its features find no room, or the loss is no longer a number.
+    """
+    # Both phases are built from here, so that a run which goes on in the second has the weights and dropout of one left alone.
+    keras.utils.set_random_seed(recipe.fit.seed)
+    model = backbone.build(recipe.network, recipe.image_size_px)
+    extractor = backbone.feature_extractor(model)
+    head = backbone.build_head(recipe.network, extractor.output_shape[-1])
+    # Another file of weights under the same name is another training.
+    directory = study.directory / f"from-{weights_digest(extractor)[:12]}"
+    began = time.monotonic()
+    features = study_features(study, recipe, extractor, console)
+    seconds = time.monotonic() - began
+    console.print(f"Phase 1 of 2: the head alone, on {recipe.views} views of each radiograph", highlight=False)
+    compile_model(head, recipe.fit)
+    head, history, fitting_seconds = fit(
+        head,
+        lambda epochs: feature_batches(
+            features.views,
+            study.y_true("training"),
+            batch_size=recipe.fit.batch_size,
+            epochs=epochs,
+            seed=recipe.fit.seed,
+        ),
+        validation_features(study, recipe, features, weights),
+        recipe.fit,
+        steps_per_epoch=-(-len(study.rows("training")) // recipe.fit.batch_size),
+        class_weight=weights,
+        directory=directory / "head",
+        console=console,
+    )
+    scores = head.predict(features.validation, batch_size=recipe.fit.batch_size, verbose=0)[:, 0].astype(float)
+    first = _phase(study, "head", head, history=history, seconds=seconds + fitting_seconds, scores=scores)
+    backbone.put_on(head, model)
+    model, second = _fine_tune(study, recipe, model, weights=weights, directory=directory / "fine-tuning", console=console)
+    return model, (first, second)
+
+
+def study_features(study: Study, recipe: Transfer, extractor: keras.Model, console: Console) -> Features:
+    """The features of a study's training and validation radiographs."""
+    radiographs = Radiographs(study.pixels, study.cohort.fingerprint, study.rows("training"), study.rows("validation"))
+    return frozen_features(extractor, radiographs, recipe, study.derived, console)
+
+
+def validation_features(study: Study, recipe: Transfer, features: Features, weights: Weights) -> tf.data.Dataset:
+    """Batches of validation features, labels and the weights of their classes."""
+    y_true = study.y_true("validation")
+    weighed = np.array([weights[label] if weights else 1.0 for label in y_true.tolist()], np.float32)
+    whole = (features.validation, y_true[:, None].astype(np.float32), weighed)
+    return tf.data.Dataset.from_tensor_slices(whole).batch(recipe.fit.batch_size)
+
+
+def _fine_tune(
+    study: Study, recipe: Transfer, model: keras.Model, *, weights: Weights, directory: Path, console: Console
+) -> tuple[keras.Model, Phase]:
+    rate = recipe.fit.learning_rate * recipe.fine_tuning_rate_factor
+    settings = recipe.fit.model_copy(update={"epochs": recipe.fine_tuning_epochs, "learning_rate": rate})
+    rows, y_true = study.rows("training"), study.y_true("training")
+    backbone.unfreeze(model, recipe.network.unfrozen_fraction)
+    compile_model(model, settings)
+    share = f"{recipe.network.unfrozen_fraction:.0%}"
+    console.print(f"Phase 2 of 2: the upper {share} of the layers of {recipe.network.architecture} with the head", highlight=False)
+    model, history, seconds = fit(
+        model,
+        lambda epochs: training_batches(
+            study.pixels,
+            rows,
+            y_true,
+            augmentation=recipe.augmentation,
+            batch_size=settings.batch_size,
+            epochs=epochs,
+            seed=settings.seed,
+        ),
+        batches_of(study, "validation", weights),
+        settings,
+        steps_per_epoch=-(-len(rows) // settings.batch_size),
+        class_weight=weights,
+        directory=directory,
+        console=console,
+    )
+    scores = predict(study, model, "validation")["y_score"].to_numpy()
+    return model, _phase(study, "fine-tuning", model, history=history, seconds=seconds, scores=scores)
+
+
+def _phase(
+    study: Study, name: str, model: keras.Model, *, history: dict[str, list[float]], seconds: float, scores: np.ndarray
+) -> Phase:
+    return Phase(
+        name=name,
+        learning_rate=history["learning_rate"][0],
+        epochs=len(history["loss"]),
+        parameters=trainable_parameters(model),
+        seconds=seconds,
+        history=history,
+        validation=_evaluation(study, scores),
+    )
+
+
+def _evaluation(study: Study, scores: np.ndarray) -> Evaluation:
+    """Scores on validation, at the threshold that the recipe's rule would lock there."""
+    y_true, subtype = study.y_true("validation"), study.cohort.table["subtype"][study.rows("validation")]
+    return evaluate(y_true, scores, subtype, lock_threshold(y_true, scores, study.recipe.threshold_rule))

@@ -13,7 +13,7 @@ export PNEUMO_DATA := $(DATA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare baseline weighted gradcam data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare baseline weighted gradcam crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,12 @@ report: $(INSTALLED) ## Draw the heatmaps of mistakes and write reports/index.ht
 
 prepare baseline weighted gradcam: $(INSTALLED) ## Run one stage alone
 	$(PNEUMO) $@ $(OPTIONS)
+
+crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
+	$(PNEUMO) crossval $(OPTIONS)
+
+ablate: $(INSTALLED) ## Compare three plain networks, with and without augmentation, on validation
+	$(PNEUMO) ablate $(OPTIONS)
 
 data: $(INSTALLED) ## Fetch the public archive of radiographs
 	$(PNEUMO) fetch $(OPTIONS)

@@ -12,9 +12,25 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pneumo.errors import UserError
+from pneumo.evaluation.ablation import Ablation
+from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.evaluation.scores import Evaluation
 
 Part = Literal["validation", "test"]
+
+
+class PhaseFacts(BaseModel):
+    """What the report reads of one phase of a training."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    name: str
+    learning_rate: float
+    epochs: int
+    parameters: int
+    seconds: float
+    history: dict[str, list[float]]
+    validation: Evaluation
 
 
 class ModelFacts(BaseModel):
@@ -32,6 +48,7 @@ class ModelFacts(BaseModel):
     threshold_rule: str
     settings: dict[str, Any]
     history: dict[str, list[float]]
+    phases: tuple[PhaseFacts, ...] = ()
     validation: Evaluation
     test: Evaluation
     parameters: int
@@ -84,6 +101,18 @@ class CohortFacts:
     left_out: pd.DataFrame
     """Columns path, problem, detail."""
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Results on the cohort that are not models."""
+
+    cross_validations: Sequence[CrossValidation] = ()
+    ablations: Sequence[Ablation] = ()
+
+    def all(self) -> list[CrossValidation | Ablation]:
+        """List them in the order of the page."""
+        return [*self.cross_validations, *self.ablations]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,7 @@ Everything is computed and drawn in memory before the first byte is written, and
 leaves the report of the run before.
 """
 
-import json
 import operator
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +22,9 @@ from pneumo.errors import UserError
 from pneumo.evaluation.scores import Evaluation
 from pneumo.report import figures
 from pneumo.report.drawing import Picture, rounded
-from pneumo.report.inputs import CohortFacts, Gallery, ModelResult, Sample, read_gallery
+from pneumo.report.experiment_figures import ablation_curves, fold_curves
+from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+from pneumo.report.writing import write_files
 
 PARTS = ("training", "validation", "test", "unused")
 SUBTYPES = ("normal", "bacterial", "viral", "unknown")
@@ -43,6 +42,18 @@ COMPARED = {
     "At the threshold locked on validation": {f"locked.{path}": name for path, name in _AT.items()},
     "At 0.5": {f"half.{path}": name for path, name in _AT.items()},
 }
+# What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
+SCORED = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "precision": "Precision",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "loss": "Loss",
+}
+NO_EXPERIMENTS = Experiments()
 
 
 @dataclass(frozen=True)
@@ -63,15 +74,25 @@ class Pictures:
     roc: Sequence[Picture]
     precision_recall: Sequence[Picture]
     subtypes: Picture
+    folds: Sequence[Picture]
+    """Of each cross-validation."""
+    ablations: Sequence[Picture]
 
 
-def write_report(directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult]) -> Path:
+def write_report(
+    directory: Path,
+    cohort: CohortFacts,
+    samples: Sequence[Sample],
+    models: Sequence[ModelResult],
+    experiments: Experiments = NO_EXPERIMENTS,
+) -> Path:
     """Write index.html, metrics.json and figures/ into a folder; heatmaps that lie in its gradcam/ are shown.
 
     Raises:
-        UserError: there is no model, a model was trained on other radiographs, or its predictions do not fit its scores.
+        UserError: there is no model, a model or an experiment was made on other radiographs, or a model's predictions do not fit
+            its scores.
     """
-    _check(cohort, models)
+    _check(cohort, models, experiments)
     synthetic = cohort.synthetic
     sections = [
         ModelSection(
@@ -90,15 +111,19 @@ def write_report(directory: Path, cohort: CohortFacts, samples: Sequence[Sample]
         roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
         precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
         subtypes=figures.found_by_subtype(models, synthetic),
+        folds=[fold_curves(each, f"crossval-{number}.png") for number, each in enumerate(experiments.cross_validations, start=1)],
+        ablations=[ablation_curves(each, f"ablation-{number}.png") for number, each in enumerate(experiments.ablations, start=1)],
     )
-    numbers = metrics(cohort, models)
-    page = _render(cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers)
-    drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes]
+    numbers = metrics(cohort, models, experiments)
+    page = _render(
+        cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers, experiments=experiments, scored=SCORED
+    )
+    drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes, *pictures.folds, *pictures.ablations]
     drawn += [picture for section in sections for picture in (*section.curves, *section.confusion)]
-    return _write(directory, page, numbers, drawn)
+    return write_files(directory, page, numbers, drawn)
 
 
-def metrics(cohort: CohortFacts, models: Sequence[ModelResult]) -> dict[str, Any]:
+def metrics(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> dict[str, Any]:
     """Gather every number of the page, as metrics.json has them."""
     return {
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -121,6 +146,8 @@ def metrics(cohort: CohortFacts, models: Sequence[ModelResult]) -> dict[str, Any
             }
             for model in models
         ],
+        "cross_validations": [each.model_dump(mode="json") for each in experiments.cross_validations],
+        "ablations": [each.model_dump(mode="json") for each in experiments.ablations],
         # A phantom's figures beside those of radiographs would be a comparison of nothing.
         "reference_systems": None if cohort.synthetic else reference_systems(),
     }
@@ -163,15 +190,18 @@ def reference_systems() -> list[dict[str, Any]]:
     return systems
 
 
-def _check(cohort: CohortFacts, models: Sequence[ModelResult]) -> None:
+def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:
     if not models:
         raise UserError("no model of this cohort is registered yet, so there is nothing to report: run `make train` first")
-    for model in models:
-        if model.facts.data_fingerprint != cohort.fingerprint:
+    made = {model.name: model.facts.data_fingerprint for model in models}
+    made |= {f"{each.KIND} of {each.name}": each.data_fingerprint for each in experiments.all()}
+    for name, fingerprint in made.items():
+        if fingerprint != cohort.fingerprint:
             raise UserError(
-                f"{model.name} was trained on other radiographs than {cohort.name} (fingerprint"
-                f" {model.facts.data_fingerprint[:12]}, not {cohort.fingerprint[:12]}): report it with the data it was trained on"
+                f"{name} was trained on other radiographs than {cohort.name} (fingerprint"
+                f" {fingerprint[:12]}, not {cohort.fingerprint[:12]}): report it with the data it was trained on"
             )
+    for model in models:
         for part in ("validation", "test"):
             rows, scores = model.predictions(part), model.evaluation(part)
             same = len(rows) == scores.images and (
@@ -195,32 +225,6 @@ def _render(**content: Any) -> str:
     return environment.get_template("page.html.j2").render(
         compared=COMPARED, value=value, gap=gap, official_test_images=OFFICIAL_TEST_IMAGES, **content
     )
-
-
-def _write(directory: Path, page: str, numbers: dict[str, Any], pictures: Sequence[Picture]) -> Path:
-    folder = directory / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        _replace(folder / picture.name, picture.png)
-    _replace(directory / "metrics.json", json.dumps(numbers, indent=2, allow_nan=False).encode())
-    index = _replace(directory / "index.html", page.encode())
-    current = {picture.name for picture in pictures}
-    for old in folder.glob("*.png"):
-        if old.name not in current:
-            old.unlink()
-    return index
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(beside).chmod(0o644)  # mkstemp's own mode would keep a web server from reading it
-        Path(beside).replace(path)
-    finally:
-        Path(beside).unlink(missing_ok=True)
-    return path
 
 
 def _percent(share: float | None) -> str:

@@ -6,9 +6,11 @@ from rich.console import Console
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
 from pneumo.config import Config
+from pneumo.evaluation.ablation import Ablation
+from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.images.view import unsquashed
 from pneumo.registry import Entry, Registry
-from pneumo.report.inputs import CohortFacts, ModelFacts, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
 from pneumo.report.page import write_report
 
 SAMPLES_PER_SUBTYPE = 2
@@ -16,7 +18,7 @@ SAMPLE_HEIGHT_PX = 320
 
 
 def run(config: Config, console: Console) -> None:
-    """Write the page on each recipe's newest model of this cohort."""
+    """Write the page on each recipe's newest model of this cohort, and on its newest experiments."""
     registry = Registry(config.registry)
     cohort = index(config)
     entries = registry.newest(cohort.fingerprint)
@@ -29,7 +31,8 @@ def run(config: Config, console: Console) -> None:
         left_out=cohort.left_out,
         fingerprint=cohort.fingerprint,
     )
-    page = write_report(config.report.directory, facts, samples(cohort, parts), [_result(registry, entry) for entry in entries])
+    models = [_result(registry, entry) for entry in entries]
+    page = write_report(config.report.directory, facts, samples(cohort, parts), models, _experiments(registry, cohort.fingerprint))
     console.print(f"Report: {page}\nNumbers: {page.with_name('metrics.json')}\nNext: open {page} in a browser", highlight=False)
 
 
@@ -41,6 +44,13 @@ def samples(cohort: Cohort, parts: pd.Series) -> list[Sample]:
         Sample(unsquashed(cohort.root / path, SAMPLE_HEIGHT_PX), label if label == "NORMAL" else f"{label}, {subtype}")
         for path, label, subtype in shown[["path", "label", "subtype"]].itertuples(index=False)
     ]
+
+
+def _experiments(registry: Registry, fingerprint: str) -> Experiments:
+    return Experiments(
+        cross_validations=[kept.result for kept in registry.newest_experiments(CrossValidation, fingerprint)],
+        ablations=[kept.result for kept in registry.newest_experiments(Ablation, fingerprint)],
+    )
 
 
 def _result(registry: Registry, entry: Entry) -> ModelResult:

@@ -21,5 +21,5 @@ def index_of(tmp_path_factory) -> Callable[[bool], Path]:
     finished = {}
     for synthetic in (True, False):
         given = make_inputs(tmp_path_factory.mktemp("report"), synthetic)
-        finished[synthetic] = write_report(given.directory, given.cohort, given.samples, given.models)
+        finished[synthetic] = write_report(given.directory, given.cohort, given.samples, given.models, given.experiments)
     return finished.__getitem__

@@ -10,7 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from pneumo.evaluation.scores import evaluate
-from pneumo.report.inputs import CohortFacts, ModelFacts, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
+from tests.tiny_experiments import ablation, cross_validation
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
 FINGERPRINT = "f1" * 32
@@ -23,6 +24,7 @@ class Inputs:
     cohort: CohortFacts
     samples: tuple[Sample, ...]
     models: tuple[ModelResult, ...]
+    experiments: Experiments
 
     def but(self, **changes) -> "Inputs":
         return replace(self, **changes)
@@ -116,9 +118,18 @@ def write_gallery(folder: Path, kinds: dict[str, int], sha256: str = MODEL_SHA25
     (folder / "cases.json").write_text(json.dumps({"model_sha256": sha256, "cases": cases}))
 
 
+def experiments(synthetic: bool) -> Experiments:
+    # The second is called as a recipe may be called.
+    validations = (cross_validation("baseline", FINGERPRINT), cross_validation("weighted $x^$ <b>", FINGERPRINT))
+    return Experiments(
+        cross_validations=tuple(each.model_copy(update={"synthetic": synthetic}) for each in validations),
+        ablations=(ablation(FINGERPRINT).model_copy(update={"synthetic": synthetic}),),
+    )
+
+
 def make_inputs(directory: Path, synthetic: bool) -> Inputs:
     write_gallery(directory / "gradcam" / "baseline-v1", {"false_positive": 2})
     write_gallery(directory / "gradcam" / "weighted $x^$-v2", {"false_positive": 1, "false_negative": 2})
     samples = tuple(Sample(film(number), f"NORMAL, {HOSTILE}") for number in range(3))
     models = (trained(1, "baseline", True, 1.8, 0.31), trained(2, "weighted $x^$", False, 1.2, 0.62))
-    return Inputs(directory, cohort(synthetic), samples, models)
+    return Inputs(directory, cohort(synthetic), samples, models, experiments(synthetic))

@@ -1,9 +1,9 @@
 """What a frozen backbone makes of each radiograph: computed once, kept on the disk, and learnt from as often as one likes."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,19 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pneumo.cohort.derived import writing
 from pneumo.config import Transfer
 from pneumo.errors import UserError
 from pneumo.images import decode
 from pneumo.images.batches import epoch_order, evaluation_batches, training_batches
+from pneumo.training.feature_cache import HEADER_BYTES, FeatureCache
 
 VERSION = 1
 """To be raised when the same radiographs, weights and settings would give other features: they are computed again then."""
 SOFTWARE = ("tensorflow", "keras", "numpy", "pillow")
 _BYTES = 4
-_HEADER_BYTES = 128  # of an .npy file
 _GIB = 2**30
 
 
@@ -65,37 +63,20 @@ def frozen_features(
     Raises:
         UserError: there is no room for as many views.
     """
-    cache = _Cache(directory / "cache" / "features", int(recipe.feature_cache_gib * _GIB), console)
-    width, count = extractor.output_shape[-1], len(radiographs.training)
-    wanted = (recipe.views * count + len(radiographs.validation)) * width * _BYTES + (recipe.views + 1) * _HEADER_BYTES
+    width, count, seed = extractor.output_shape[-1], len(radiographs.training), recipe.fit.seed
+    cache = FeatureCache(directory / "cache" / "features", int(recipe.feature_cache_gib * _GIB))
+    wanted = (recipe.views * count + len(radiographs.validation)) * width * _BYTES + (recipe.views + 1) * HEADER_BYTES
     if wanted > cache.room_bytes:
         raise UserError(
             f"{recipe.views} views of {count} radiographs take {wanted / _GIB:.2f} GiB, and `feature_cache_gib` allows "
             f"{recipe.feature_cache_gib:g}: raise it, or lower `views`"
         )
-    common: list[Any] = [VERSION, decode.VERSION, radiographs.fingerprint, recipe.image_size_px, recipe.resize]
-    common += [recipe.network.architecture, weights_digest(extractor), recipe.fit.batch_size, recipe.fit.deterministic]
-    common += [keras.config.dtype_policy().name, [version(name) for name in SOFTWARE]]
-    augmented = [radiographs.training.tolist(), recipe.augmentation.model_dump(mode="json"), recipe.fit.seed]
-    views = []
-    for view in range(recipe.views):
-        batches = training_batches(
-            radiographs.pixels,
-            radiographs.training,
-            np.zeros(count, np.int64),
-            augmentation=recipe.augmentation,
-            batch_size=recipe.fit.batch_size,
-            epochs=range(view, view + 1),
-            seed=recipe.fit.seed,
-        )
-        order = epoch_order(count, recipe.fit.seed, tf.constant(view, tf.int64)).numpy()
-        says = f"Features of view {view + 1} of {recipe.views}"
-        views.append(cache.get([*common, *augmented, view], extractor, batches, order, says))
+    common = _identity(extractor, radiographs.fingerprint, recipe)
+    describer = _Describer(extractor, radiographs, recipe, console)
+    augmented = [*common, radiographs.training.tolist(), recipe.augmentation.model_dump(mode="json"), seed]
+    views = [cache.get([*augmented, view], (count, width), partial(describer.view, view)) for view in range(recipe.views)]
     rows = radiographs.validation
-    batches = evaluation_batches(radiographs.pixels, rows, np.zeros(len(rows), np.int64), batch_size=recipe.fit.batch_size)
-    return Features(
-        tuple(views), cache.get([*common, rows.tolist()], extractor, batches, np.arange(len(rows)), "Features of validation")
-    )
+    return Features(tuple(views), cache.get([*common, rows.tolist()], (len(rows), width), describer.validation))
 
 
 def feature_batches(
@@ -108,12 +89,14 @@ def feature_batches(
     """
     labels = tf.constant(y_true, tf.float32)
 
+    def read(epoch: int, rows: np.ndarray) -> np.ndarray:
+        return views[epoch % len(views)][rows]
+
     def positions(epoch: tf.Tensor) -> tf.data.Dataset:
         batches = tf.data.Dataset.from_tensor_slices(epoch_order(len(labels), seed, epoch)).batch(batch_size)
         return batches.map(lambda batch: (epoch, batch))
 
     def gathered(epoch: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        read: Callable[..., np.ndarray] = lambda epoch, rows: views[epoch % len(views)][rows]  # noqa: E731
         features = tf.numpy_function(read, [epoch, batch], tf.float32, stateful=False)
         features.set_shape((None, views[0].shape[1]))
         return features, tf.gather(labels, batch)[:, None]
@@ -129,79 +112,53 @@ def weights_digest(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class _Cache:
-    """A folder of .npy files with room for so many bytes; those that were not used for the longest time make room for new ones."""
+def _identity(extractor: keras.Model, fingerprint: str, recipe: Transfer) -> list[Any]:
+    """What decides the features of an image that is not augmented."""
+    pixels = [decode.VERSION, fingerprint, recipe.image_size_px, recipe.resize]
+    # Rounding depends on how many images are computed at once.
+    network = [recipe.network.architecture, weights_digest(extractor), recipe.fit.batch_size, recipe.fit.deterministic]
+    return [VERSION, *pixels, *network, keras.config.dtype_policy().name, [version(name) for name in SOFTWARE]]
 
-    folder: Path
-    room_bytes: int
-    console: Console
 
-    def get(
-        self, identity: list[Any], extractor: keras.Model, batches: tf.data.Dataset, order: np.ndarray, description: str
-    ) -> np.ndarray:
-        """Map the features of this identity; compute them first where they are missing or damaged.
+class _Describer:
+    """Passes radiographs through an extractor, traced once for all of them."""
 
-        Two processes that need the same features compute them once: the second waits.
+    def __init__(self, extractor: keras.Model, radiographs: Radiographs, recipe: Transfer, console: Console) -> None:
+        signature = [tf.TensorSpec(extractor.input_shape, tf.float32)]
+        self._describe: Callable[[tf.Tensor], tf.Tensor] = tf.function(extractor, input_signature=signature)
+        self._width = extractor.output_shape[-1]
+        self._radiographs, self._recipe, self._console = radiographs, recipe, console
 
-        Args:
-            order: (N,), the row that each image of `batches` belongs to.
-        """
-        file = self.folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]}.npy"
-        shape = (len(order), extractor.output_shape[-1])
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / "lock"):
-                if (features := _mapped(file, shape)) is None:
-                    computed = _compute(extractor, batches, order, self._progress(), description)
-                    self._store(file, computed)
-                    features = np.load(file, mmap_mode="r")
-                file.touch()
-                return features
+    def view(self, number: int) -> np.ndarray:
+        """Describe the training images as one epoch shows them, in the order of their rows."""
+        recipe, rows = self._recipe, self._radiographs.training
+        batches = training_batches(
+            self._radiographs.pixels,
+            rows,
+            np.zeros(len(rows), np.int64),
+            augmentation=recipe.augmentation,
+            batch_size=recipe.fit.batch_size,
+            epochs=range(number, number + 1),
+            seed=recipe.fit.seed,
+        )
+        order = epoch_order(len(rows), recipe.fit.seed, tf.constant(number, tf.int64)).numpy()
+        return self._compute(batches, order, f"Features of view {number + 1} of {recipe.views}")
 
-    def _store(self, file: Path, features: np.ndarray) -> None:
-        """Make room, write beside, then replace."""
-        file.unlink(missing_ok=True)
-        kept = sorted(self.folder.glob("*.npy"), key=lambda one: one.stat().st_mtime_ns)
-        used = sum(one.stat().st_size for one in kept)
-        for oldest in kept:
-            if used + features.nbytes + _HEADER_BYTES <= self.room_bytes:
-                break
-            used -= oldest.stat().st_size
-            oldest.unlink()
-        partly = file.with_suffix(".partial")
-        try:
-            with partly.open("wb") as stream:  # overwrites what a killed run left
-                np.save(stream, features)
-            partly.replace(file)
-        finally:
-            partly.unlink(missing_ok=True)
+    def validation(self) -> np.ndarray:
+        """Describe the validation images as they are."""
+        rows = self._radiographs.validation
+        labels = np.zeros(len(rows), np.int64)
+        batches = evaluation_batches(self._radiographs.pixels, rows, labels, batch_size=self._recipe.fit.batch_size)
+        return self._compute(batches, np.arange(len(rows)), "Features of validation")
 
-    def _progress(self) -> Progress:
+    def _compute(self, batches: tf.data.Dataset, order: np.ndarray, description: str) -> np.ndarray:
+        features, done = np.empty((len(order), self._width), np.float32), 0
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        return Progress(*columns, console=self.console, transient=True)
-
-
-def _mapped(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """Map features, unless they are missing, cut short or something else altogether."""
-    try:
-        features: np.ndarray = np.load(file, mmap_mode="r")
-    except (FileNotFoundError, ValueError, EOFError):
-        return None
-    return features if features.shape == shape and features.dtype == np.float32 else None
-
-
-def _compute(
-    extractor: keras.Model, batches: tf.data.Dataset, order: np.ndarray, progress: Progress, description: str
-) -> np.ndarray:
-    features, done = np.empty((len(order), extractor.output_shape[-1]), np.float32), 0
-    # One trace for all batches: `predict` makes another for the last, smaller one.
-    describe = tf.function(extractor, input_signature=[tf.TensorSpec(extractor.input_shape, tf.float32)])
-    with progress:
-        task = progress.add_task(description, total=len(order))
-        for images, *_ in batches:
-            found = describe(images).numpy()
-            features[order[done : done + len(found)]] = found
-            done += len(found)
-            progress.update(task, completed=done)
-    return features
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task(description, total=len(order))
+            for images, *_ in batches:
+                found = self._describe(images).numpy()
+                features[order[done : done + len(found)]] = found
+                done += len(found)
+                progress.update(task, completed=done)
+        return features

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.config import Augmentation, Cnn, Config, Recipe
+from pneumo.errors import UserError
 from pneumo.evaluation.ablation import Ablation, Variant
 from pneumo.registry import Registry
 from pneumo.report.drawing import rounded
@@ -20,15 +21,16 @@ NETWORKS = {
     "dropout": Cnn(filters=(32, 64), dense_units=64, convolution_dropout=0.25, dense_dropout=0.3),
     "deeper": Cnn(filters=(32, 64, 128), dense_units=64, convolution_dropout=0.25, dense_dropout=0.3),
 }
+SMALLEST_PX = 22
 UNCHANGED = Augmentation(rotation_degrees=0, shift_fraction=0, shear_degrees=0, zoom_fraction=0, horizontal_flip=False)
 
 
 def run(config: Config, console: Console) -> None:
     """Train three networks with and without augmentation, and compare them on validation; the test split takes no part."""
+    recipes = variants(config.ablate.recipe)
     cohort, parts = load_cohort(config, console)
     # Not even by mistake can a fit of this stage see it.
     parts = parts.replace("test", "unused")
-    recipes = variants(config.ablate.recipe)
     fits = fit_each([define(config, f"ablate-{name}", recipe, cohort, parts) for name, recipe in recipes.items()], console)
     result = _result(config, recipes, fits)
     predictions = pd.concat(
@@ -51,7 +53,13 @@ def run(config: Config, console: Console) -> None:
 
 
 def variants(common: Recipe) -> dict[str, Recipe]:
-    """Each network without and with the recipe's augmentation, by name."""
+    """Each network without and with the recipe's augmentation, by name.
+
+    Raises:
+        UserError: the images are too small for the deepest network.
+    """
+    if common.image_size_px < SMALLEST_PX:
+        raise UserError(f"ablate.recipe.image_size_px is {common.image_size_px}: three blocks need at least {SMALLEST_PX} px")
     return {
         f"{name}{'-augmented' if augmented else ''}": common.model_copy(
             update={"network": network, "augmentation": common.augmentation if augmented else UNCHANGED}

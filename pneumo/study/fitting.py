@@ -1,5 +1,6 @@
 """Training a study's network, whatever kind of recipe it has."""
 
+import shutil
 from dataclasses import dataclass
 
 import filelock
@@ -51,6 +52,12 @@ def train(study: Study, console: Console) -> Trained:
             return _train_at_once(study, study.recipe, weights, console)
     except filelock.Timeout:
         raise UserError(f"Another process is training this very study in {study.directory}: wait for it, or stop it") from None
+
+
+def delete_state(study: Study) -> None:
+    """Delete what a study's training would go on from, once nobody will ask for it again."""
+    for state in list(study.directory.rglob("state")):
+        shutil.rmtree(state, ignore_errors=True)
 
 
 def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | None, console: Console) -> Trained:

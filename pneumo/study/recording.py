@@ -1,6 +1,5 @@
 """What becomes of a trained network: scored, described and registered."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Record, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
-from pneumo.study.fitting import Trained
+from pneumo.study.fitting import Trained, delete_state
 from pneumo.study.provenance import git_commit, hardware
 from pneumo.study.scoring import predict
 from pneumo.training.precision import Precision
@@ -77,8 +76,7 @@ def register(
         pictures = _pictures(record, figures, Path(folder))
         entry = registry.add(record, trained.model, {"validation": validation, "test": test}, pictures)
     # Only now: until the model is listed, its training must be there to go on from.
-    for state in list(study.directory.rglob("state")):
-        shutil.rmtree(state, ignore_errors=True)
+    delete_state(study)
     _announce(entry, record, console)
     return entry
 

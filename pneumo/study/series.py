@@ -4,7 +4,6 @@ A finished fit lies on the disk as its predictions and its history until the who
 goes on with the fit that it was killed in.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from pneumo.registry import Registry
 from pneumo.registry.experiments import read_predictions
 from pneumo.report.drawing import Picture, rounded
 from pneumo.study.definition import Study, software
-from pneumo.study.fitting import train
+from pneumo.study.fitting import delete_state, train
 from pneumo.study.provenance import git_commit, hardware
 from pneumo.study.scoring import predict
 from pneumo.training.precision import prepare
@@ -55,14 +54,9 @@ class Finished:
     """Of the study's validation: path, patient, y_true, y_score."""
 
     @property
-    def evaluation(self) -> Evaluation:
-        """Score it at 0.5, which nobody chose on these radiographs."""
-        return evaluation_of(self.study, self.predictions)
-
-    @property
     def scores(self) -> Scores:
         """Score it as the fits of a series are compared."""
-        return Scores.of(self.evaluation)
+        return Scores.of(evaluation_of(self.study, self.predictions))
 
 
 def fit_each(studies: Sequence[Study], console: Console) -> list[Finished]:
@@ -94,7 +88,7 @@ def fit_each(studies: Sequence[Study], console: Console) -> list[Finished]:
 
 
 def evaluation_of(study: Study, predictions: pd.DataFrame) -> Evaluation:
-    """Score predictions on any of a cohort's radiographs at 0.5."""
+    """Score predictions on any of a cohort's radiographs at 0.5, which nobody chose on them."""
     subtypes = study.cohort.table.set_index("path")["subtype"]
     return evaluate(predictions["y_true"], predictions["y_score"], subtypes[predictions["path"]], HALF)
 
@@ -132,6 +126,8 @@ def register_experiment(
             (Path(folder) / picture.name).write_bytes(picture.png)
         run_id = registry.add_experiment(result, predictions, sorted(Path(folder).iterdir()))
     for fit in fits:
+        # Again, for a fit that was killed between its last file and its state.
+        delete_state(fit.study)
         for file in (SUMMARY, PREDICTIONS):
             (fit.study.directory / file).unlink()
     return run_id
@@ -151,8 +147,7 @@ def _fit(study: Study, console: Console) -> Finished:
     write_atomically(study.directory / PREDICTIONS, predictions.to_csv(index=False))
     # Last: where it lies, the fit is finished.
     write_atomically(study.directory / SUMMARY, summary.model_dump_json())
-    for state in list(study.directory.rglob("state")):
-        shutil.rmtree(state)
+    delete_state(study)
     return Finished(study, summary, predictions)
 
 

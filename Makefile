@@ -1,19 +1,21 @@
 # Every target builds the environment first, where that has not been done. `make` lists the targets.
 #   DATA=FOLDER    a folder or zip of radiographs, in place of the synthetic cohort (or set PNEUMO_DATA)
-#   CONFIG=FILE    a YAML file of settings, such as those in configs/
+#   CONFIG=FILE    a YAML file of settings, such as those in configs/; with neither, configs/demo.yaml
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 PNEUMO = $(VENV)/bin/pneumo
-OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 ifdef DATA
 export PNEUMO_DATA := $(DATA)
 endif
+# Without data, ResNet50 is made small enough for a laptop, and does without ImageNet.
+CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
+OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare baseline weighted gradcam crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare baseline weighted resnet50 gradcam hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,13 +35,20 @@ train: $(INSTALLED) ## Check and decode the cohort, then train and register ever
 	$(PNEUMO) prepare $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
 	$(PNEUMO) weighted $(OPTIONS)
+	$(PNEUMO) resnet50 $(OPTIONS)
 
 report: $(INSTALLED) ## Draw the heatmaps of mistakes and write reports/index.html
 	$(PNEUMO) gradcam $(OPTIONS)
 	$(PNEUMO) report $(OPTIONS)
 
-prepare baseline weighted gradcam: $(INSTALLED) ## Run one stage alone
+prepare baseline weighted resnet50 gradcam: $(INSTALLED) ## Run one stage alone
 	$(PNEUMO) $@ $(OPTIONS)
+
+hpo: $(INSTALLED) ## Search learning rate and dropout, and register the best network
+	$(PNEUMO) hpo $(OPTIONS)
+
+heads: $(INSTALLED) ## Search for the best head on the frozen backbone of resnet50
+	$(PNEUMO) heads $(OPTIONS)
 
 crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
 	$(PNEUMO) crossval $(OPTIONS)

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 RECORD = "record.json"
+FIGURES = "figures"
 RESULT = "result.json"
 PREDICTIONS = "predictions.csv"
 # Where `mlflow.keras` puts it, in the folder of the model.

@@ -79,12 +79,12 @@ def _metrics(record: Record) -> list[Metric]:
 def _lay_out(folder: Path, record: Record, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Path:
     """Put the files that go with a model into one folder."""
     laid_out = folder / "files"
-    (laid_out / "figures").mkdir(parents=True)
+    (laid_out / files.FIGURES).mkdir(parents=True)
     (laid_out / files.RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
     for split, table in predictions.items():
         table.to_csv(laid_out / files.predictions(split), index=False)
     for figure in figures:
-        shutil.copy(figure, laid_out / "figures")
+        shutil.copy(figure, laid_out / files.FIGURES)
     return laid_out
 
 

@@ -151,6 +151,11 @@ class Registry:
             texts = {"path": str, "patient": str}
             return pd.read_csv(path, dtype=texts, keep_default_na=False)
 
+    def figure(self, entry: Entry, name: str) -> bytes:
+        """Read a picture that was kept with a model."""
+        with self._model_file(entry, f"runs:/{entry.run_id}/{files.FIGURES}/{name}") as path:
+            return path.read_bytes()
+
     def load(self, entry: Entry) -> "keras.Model":
         """Load a model for prediction, once its file has proved to be the one that was registered.
 

@@ -63,9 +63,14 @@ def finished(figure: Figure, synthetic: bool, *, name: str, alt: str, caption: s
         figure.supxlabel("synthetic phantom radiographs, no patients", fontsize=8, color="#a03000", x=0.98, ha="right")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    with Image.open(buffer) as image:
+    return given(buffer.getvalue(), name=name, alt=alt, caption=caption)
+
+
+def given(png: bytes, *, name: str, alt: str, caption: str) -> Picture:
+    """Take over an image that was drawn before."""
+    with Image.open(io.BytesIO(png)) as image:
         width, height = image.size
-    return Picture(name=name, alt=alt, caption=caption, png=buffer.getvalue(), width=width, height=height)
+    return Picture(name=name, alt=alt, caption=caption, png=png, width=width, height=height)
 
 
 def rounded(number: float | None) -> str:

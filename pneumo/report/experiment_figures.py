@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from pneumo.evaluation.ablation import Ablation, Variant
 from pneumo.evaluation.cross_validation import CrossValidation
-from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, finished, rounded
+from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, finished, given, rounded
+from pneumo.report.inputs import ModelResult
 
 FOLDS_INCHES = (9.6, 4.4)
 ABLATION_INCHES = (9.6, 5.6)
@@ -51,6 +52,28 @@ def fold_curves(result: CrossValidation, name: str) -> Picture:
             f"loss {rounded(loss_.mean)} and {rounded(loss_.sd)}.",
             caption=f"Accuracy (solid, left axis) and loss (dashed, right axis) of each fold, {result.name}.",
         )
+
+
+def search_pictures(model: ModelResult) -> list[Picture]:
+    """Take over what scikit-optimize drew of the search that chose a model's settings, stamped when it was drawn."""
+    if model.facts.search is None:
+        return []
+    best = ", ".join(f"{name} {value:.3g}" for name, value in model.facts.search.best.parameters.items())
+    known = {
+        "convergence": (model.search_convergence, "The best score so far, by points tried (negative: smaller is better)."),
+        "dependence": (
+            model.search_dependence,
+            "Partial dependence of the score on each setting and each pair, by a Gaussian process fitted to all points; "
+            "dots: points tried, star and dashed line: the best (negative: smaller is better).",
+        ),
+    }
+    return [
+        given(
+            png, name=f"search-v{model.version}-{kind}.png", alt=f"Search of {model.name}, {kind}; best: {best}.", caption=caption
+        )
+        for kind, (png, caption) in known.items()
+        if png is not None
+    ]
 
 
 def ablation_curves(result: Ablation, name: str) -> Picture:

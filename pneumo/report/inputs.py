@@ -15,6 +15,7 @@ from pneumo.errors import UserError
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.evaluation.scores import Evaluation
+from pneumo.evaluation.search_result import SearchResult
 
 Part = Literal["validation", "test"]
 
@@ -49,6 +50,7 @@ class ModelFacts(BaseModel):
     settings: dict[str, Any]
     history: dict[str, list[float]]
     phases: tuple[PhaseFacts, ...] = ()
+    search: SearchResult | None = None
     validation: Evaluation
     test: Evaluation
     parameters: int
@@ -73,6 +75,9 @@ class ModelResult:
     predictions_validation: pd.DataFrame
     """Columns path, patient, y_true, y_score."""
     predictions_test: pd.DataFrame
+    search_convergence: bytes | None = None
+    """PNG, as the next, where a search chose the settings."""
+    search_dependence: bytes | None = None
 
     @property
     def name(self) -> str:

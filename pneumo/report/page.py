@@ -22,7 +22,7 @@ from pneumo.errors import UserError
 from pneumo.evaluation.scores import Evaluation
 from pneumo.report import figures
 from pneumo.report.drawing import Picture, rounded
-from pneumo.report.experiment_figures import ablation_curves, fold_curves
+from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
 from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
 from pneumo.report.writing import write_files
 
@@ -63,6 +63,7 @@ class ModelSection:
     result: ModelResult
     curves: Sequence[Picture]
     confusion: Sequence[Picture]
+    search: Sequence[Picture]
     gallery: Gallery
 
 
@@ -102,6 +103,7 @@ def write_report(
                 figures.confusion(model, model.facts.test.locked, "locked", synthetic),
                 figures.confusion(model, model.facts.test.half, "half", synthetic),
             ],
+            search=search_pictures(model),
             gallery=read_gallery(directory, model),
         )
         for model in models
@@ -119,7 +121,7 @@ def write_report(
         cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers, experiments=experiments, scored=SCORED
     )
     drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes, *pictures.folds, *pictures.ablations]
-    drawn += [picture for section in sections for picture in (*section.curves, *section.confusion)]
+    drawn += [picture for section in sections for picture in (*section.curves, *section.confusion, *section.search)]
     return write_files(directory, page, numbers, drawn)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pneumo.bench import decoding, training
+from pneumo.bench import decoding, searching, training
 from pneumo.bench.measure import Comparison, Cost, overhead, speedup
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.phantom import write_cohort
-from pneumo.cohort.splits import partition
+from pneumo.cohort.splits import folds, partition
 from pneumo.config import Config, Phantom, Recipe
 from pneumo.images.cache import pixel_cache
 from pneumo.processes import in_fresh_process
@@ -27,6 +27,11 @@ AS_FAST_IN_BFLOAT16 = 2.4
 AS_FAST_IN_FLOAT32 = 1.25
 DATA_OVERHEAD = 1.15
 DECODING_AS_FAST = 1.5
+SEARCH_AS_FAST = 2.0
+# Of the search, as many films of those that an epoch passes over, and this budget.
+SEARCH_SHARE = 0.5
+SEARCH_BUDGET = {"points": 2, "folds": 2}
+SEARCH_EPOCHS = 3
 
 
 def run(config: Config, console: Console) -> int:
@@ -35,7 +40,7 @@ def run(config: Config, console: Console) -> int:
     Returns:
         1 where a promise was missed.
     """
-    comparisons = [*measure_decoding(config, console), *measure_training(config, console)]
+    comparisons = [*measure_decoding(config, console), *measure_training(config, console), *measure_search(config, console)]
     table = Table("what", "ours", "reference", "ratio", "target", "met")
     for one in comparisons:
         numbers = (f"{one.ours:.3f} {one.unit}", f"{one.reference:.3f} {one.unit}", f"{one.ratio:.2f}")
@@ -68,10 +73,7 @@ def measure_decoding(config: Config, console: Console) -> list[Comparison]:
 def measure_training(config: Config, console: Console) -> list[Comparison]:
     """An epoch of the `baseline` recipe against the reference way, and against the network alone."""
     recipe, cohort = config.baseline, index(config)
-    rows = np.flatnonzero(partition(cohort, config.cohort) == "training")
-    rows = np.random.default_rng(0).permutation(rows)[: config.bench.films]
-    pixels = np.asarray(pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.directory)[rows])
-    y_true = (cohort.table["label"].to_numpy()[rows] == "PNEUMONIA").astype(np.int64)
+    rows, pixels, y_true = _films(config, cohort, recipe, config.bench.films)
     chosen = choose_precision(recipe.fit.precision)
     console.print(f"Training epochs of {len(rows)} films, {chosen.policy} ({chosen.reason}) …", highlight=False)
     policies = dict.fromkeys([chosen.policy, "float32"])
@@ -90,6 +92,31 @@ def measure_training(config: Config, console: Console) -> list[Comparison]:
         found += speedup(f"training epoch in {policy} against ImageDataGenerator", epochs, reference, target)
         found += overhead(f"training epoch in {policy} over the network alone", epochs, limits, DATA_OVERHEAD)
     return found
+
+
+def measure_search(config: Config, console: Console) -> list[Comparison]:
+    """A fit of the search against a fit of the obvious one."""
+    recipe = config.hpo.recipe
+    recipe = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"epochs": SEARCH_EPOCHS})})
+    settings = config.hpo.model_copy(update={**SEARCH_BUDGET, "recipe": recipe, "backend": "serial"})
+    cohort = index(config)
+    rows, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SEARCH_SHARE))
+    splits = list(folds(cohort.table.iloc[rows], settings.folds, settings.seed))
+    console.print(f"Searching: {settings.points} points on {settings.folds} folds of {len(rows)} films …", highlight=False)
+    pairs = [
+        [in_fresh_process(search, settings, pixels, y_true, splits) for search in (searching.our_search, searching.plain_search)]
+        for _ in range(config.bench.rounds)
+    ]
+    ours, reference = zip(*pairs, strict=True)
+    return speedup("fit of the search against a plain BayesSearchCV", ours, reference, SEARCH_AS_FAST)
+
+
+def _films(config: Config, cohort: Cohort, recipe: Recipe, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw training films: their rows in the table, their pixels, and their labels."""
+    rows = np.flatnonzero(partition(cohort, config.cohort) == "training")
+    rows = np.random.default_rng(0).permutation(rows)[:count]
+    pixels = np.asarray(pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.directory)[rows])
+    return rows, pixels, (cohort.table["label"].to_numpy()[rows] == "PNEUMONIA").astype(np.int64)
 
 
 def _with_precision(recipe: Recipe, policy: str) -> Recipe:

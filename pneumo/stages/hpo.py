@@ -43,7 +43,7 @@ def run(config: Config, console: Console) -> None:
         Registry(config.registry),
         console,
         search=result,
-        figures=search_figures(search, settings.scoring),
+        figures=search_figures(search, settings.scoring, study.cohort.synthetic),
     )
     shutil.rmtree(data.directory)
 

@@ -54,11 +54,14 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
 
 
 def _result(registry: Registry, entry: Entry) -> ModelResult:
+    facts = ModelFacts.model_validate(registry.record(entry))
     return ModelResult(
         version=entry.version,
         champion="champion" in entry.aliases,
         sha256=entry.model_sha256,
-        facts=ModelFacts.model_validate(registry.record(entry)),
+        facts=facts,
         predictions_validation=registry.predictions(entry, "validation"),
         predictions_test=registry.predictions(entry, "test"),
+        search_convergence=registry.figure(entry, "search-convergence.png") if facts.search else None,
+        search_dependence=registry.figure(entry, "search-dependence.png") if facts.search else None,
     )

@@ -6,13 +6,10 @@ handled here, and only here.
 """
 
 import io
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +17,6 @@ import skopt
 import skopt.plots
 from matplotlib.figure import Figure
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from scikeras.wrappers import KerasClassifier
 from sklearn.metrics import get_scorer
 from sklearn.utils import ClassifierTags, Tags
@@ -30,6 +26,7 @@ from pneumo.config import Hpo
 from pneumo.errors import UserError
 from pneumo.evaluation.search_result import Point, SearchResult
 from pneumo.training.search_fits import SearchData, finished_fit, kept_fit, reset
+from pneumo.training.workers import backend, watching
 
 # What a failed fit counts as: finite, for the search ends at anything else, and no better than any that did not fail. A network of
 # float32 probabilities, held away from 0 and 1 by scikit-learn, cannot have a log loss above 16.
@@ -138,7 +135,7 @@ def bayes_search(data: SearchData, settings: Hpo, folds: Folds, console: Console
         refit=False,
         random_state=settings.seed,
     )
-    with _watching(data, settings.points * len(folds), console), _backend(settings):
+    with watching(data.directory, settings.points * len(folds), console), backend(settings):
         search.fit(data.rows[:, None], data.y_true)
     result = _result(search, data, settings, folds)
     failures = [failure for point in result.points for failure in point.failures]
@@ -152,22 +149,24 @@ def reset_network(data: SearchData, learning_rate: float, dense_dropout: float, 
     return reset(data.recipe, learning_rate=learning_rate, dense_dropout=dense_dropout, convolution_dropout=convolution_dropout)
 
 
-def search_figures(search: skopt.BayesSearchCV, scoring: str) -> dict[str, bytes]:
-    """Draw convergence, and the partial dependence of the score on each parameter and pair (Friedman 2001), as PNG by name.
-
-    There is no partial dependence where all points were drawn at random: nothing has modelled the scores yet.
-    """
+def search_figures(search: skopt.BayesSearchCV, scoring: str, synthetic: bool) -> dict[str, bytes]:
+    """Draw convergence, and the partial dependence of the score on each parameter and pair (Friedman 2001), as PNG by name."""
     found = search.optimizer_results_[0]
     with mpl.rc_context({"font.size": 9}):
-        convergence = Figure(figsize=(5, 3.7), layout="constrained")
+        convergence = Figure(figsize=(5, 4.2), layout="constrained")
         axes = convergence.subplots()
         skopt.plots.plot_convergence(found, ax=axes)
-        axes.set(title="Best point so far", xlabel="points tried", ylabel=f"smallest negative {scoring}")
-        figures = {"search-convergence.png": convergence}
-        if found.models:
-            figures["search-dependence.png"] = skopt.plots.plot_objective(found, size=2.4).figure
+        axes.set(title="Best point so far", xlabel="points tried", ylabel=f"negative {scoring}")
+        figures = {
+            "search-convergence.png": convergence,
+            "search-dependence.png": skopt.plots.plot_objective(found, size=2.4).figure,
+        }
+        if synthetic:
+            for figure in figures.values():
+                # In the picture as well: figures are copied out of pages.
+                figure.supxlabel("synthetic phantom radiographs, no patients", fontsize=8, color="#a03000", x=0.98, ha="right")
         drawn = {name: _png(figure) for name, figure in figures.items()}
-    # scikit-optimize draws that one through pyplot, which would keep it.
+    # scikit-optimize draws through pyplot, which would keep its figure.
     plt.close("all")
     return drawn
 
@@ -235,51 +234,3 @@ def _result(search: skopt.BayesSearchCV, data: SearchData, settings: Hpo, folds:
         initial_points=min(settings.initial_points, settings.points),
         points=tuple(points),
     )
-
-
-@contextmanager
-def _backend(settings: Hpo) -> Iterator[None]:
-    """Have joblib send fits where the settings say."""
-    if settings.backend == "serial":
-        yield
-    elif settings.backend == "processes":
-        with joblib.parallel_config(backend="loky", n_jobs=settings.workers):
-            yield
-    else:
-        with _dask_client(settings.dask_address), joblib.parallel_config(backend="dask"):
-            yield
-
-
-def _dask_client(address: str | None) -> Any:
-    if address is None:
-        raise UserError("`hpo.backend` is dask: name its scheduler, such as `--hpo.dask_address tcp://10.0.0.1:8786`")
-    try:
-        # Imported here: only those who have a cluster need it.
-        from distributed import Client  # noqa: PLC0415
-    except ModuleNotFoundError:
-        raise UserError("`hpo.backend` is dask, which is not installed: `pip install '.[cluster]'`") from None
-    try:
-        return Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise UserError(f"No Dask scheduler answers at {address} ({error}): start one with `dask scheduler`") from error
-
-
-@contextmanager
-def _watching(data: SearchData, total: int, console: Console) -> Iterator[None]:
-    """Show how many fits are finished, wherever they run: by their files."""
-    columns = (TextColumn("Fits"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    done = threading.Event()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-
-        def watch() -> None:
-            while not done.wait(1):
-                progress.update(task, completed=len(list(data.directory.glob("*.json"))))
-
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()

@@ -66,7 +66,7 @@ def test_a_search_scores_every_point_on_every_fold(tmp_path, console, scoring):
         for name, (low, high) in result.space.items():
             assert low <= point.parameters[name] <= high
     assert len(list(data.directory.iterdir())) == 8
-    for png in search_figures(search, scoring).values():
+    for png in search_figures(search, scoring, synthetic=True).values():
         assert png.startswith(b"\x89PNG")
 
 

@@ -18,7 +18,7 @@ OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 .PHONY: help install train report prepare baseline weighted resnet50 gradcam hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo "  with DATA=FOLDER for your own radiographs, CONFIG=FILE for other settings"
 
 install: $(INSTALLED) ## Build the environment in .venv (the other targets do so by themselves)
@@ -93,4 +93,4 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
 
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training reports/*.html reports/*.json reports/figures reports/gradcam
+	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/gradcam

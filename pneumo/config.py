@@ -173,10 +173,11 @@ class Transfer(Settings):
     """Second phase: passes over the training set, at most."""
     fine_tuning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Second phase: its learning rate, in parts of the first phase's."""
-    views: Annotated[int, Field(ge=1, le=64)] = 4
-    """Augmented views of each training image whose features the head learns from, one after another, an epoch each."""
+    views: Annotated[int, Field(ge=1, le=64)] = 2
+    """Augmented views of each training image whose features the head learns from, in turn, an epoch each; each costs one pass of
+    the backbone over the training set."""
     feature_cache_gib: Annotated[float, Field(gt=0)] = 4
-    """Room for cached features on the disk, all backbones together, in GiB; the oldest go first."""
+    """Room for cached features on the disk, all backbones together, in GiB; those unused for longest go first."""
 
 
 class Hpo(Settings):

@@ -24,16 +24,18 @@ def test_every_relative_link_leads_somewhere(page):
 
 def test_every_target_named_is_in_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
-    targets = {name for line in re.findall(r"^([a-z -]+):(?!=)", makefile, re.MULTILINE) for name in line.split()}
+    targets = {name for line in re.findall(r"^([a-z0-9 -]+):(?!=)", makefile, re.MULTILINE) for name in line.split()}
     named = {
-        word for line in re.findall(r"`make ([a-z -]+)|^\$ make ([a-z-]+)", README, re.MULTILINE) for word in " ".join(line).split()
+        word
+        for line in re.findall(r"`make ([a-z0-9 -]+)|^\$ make ([a-z0-9-]+)", README, re.MULTILINE)
+        for word in " ".join(line).split()
     }
     assert named
     assert named <= targets
 
 
 def test_every_command_named_exists_and_every_command_is_named():
-    named = set(re.findall(r"`(?:\.venv/bin/)?pneumo ([a-z]+)|^\$ pneumo ([a-z]+)", README, re.MULTILINE))
+    named = set(re.findall(r"`(?:\.venv/bin/)?pneumo ([a-z0-9]+)|^\$ pneumo ([a-z0-9]+)", README, re.MULTILINE))
     named = {one or other for one, other in named}
     assert named <= {*STAGES, "registry"}
     assert {*STAGES, "registry"} - named <= {"fetch"}  # which is `make data`

@@ -7,6 +7,7 @@ STAGES = {
     "baseline": "Train, evaluate and register the plain CNN.",
     "weighted": "Train, evaluate and register the class-weighted CNN with dropout.",
     "resnet50": "Train a head on a frozen ImageNet backbone, fine-tune both, evaluate and register.",
+    "heads": "Search for the best head on the frozen backbone of resnet50, layer by layer.",
     "hpo": "Search learning rate and dropout, and register the best network.",
     "crossval": "Cross-validate one recipe within the train split.",
     "ablate": "Train three plain networks with and without augmentation, and compare them on validation.",

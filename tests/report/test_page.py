@@ -16,7 +16,7 @@ from selenium.webdriver.chrome.service import Service
 
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
-from pneumo.report.inputs import Experiments
+from pneumo.report.inputs import Experiments, PhaseFacts
 from pneumo.report.page import flow, patients_in_several_parts, reference_systems, write_report
 
 
@@ -105,6 +105,39 @@ def test_metrics_json_has_the_scores_that_evaluate_gives(inputs):
         assert told["test"] == scores.model_dump(mode="json")
         assert told["gap"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
         assert told["champion"] is model.champion
+
+
+def test_the_phases_of_a_training_are_tabulated_with_what_each_came_to_on_validation(inputs):
+    given = inputs()
+    assert "Phases of" not in written(given).read_text()
+    plain, model = given.models
+    facts = model.facts
+    losses = ([0.5, 0.25], [0.9, 0.75])
+    phases = tuple(
+        PhaseFacts(
+            name=name,
+            learning_rate=1e-3,
+            epochs=2,
+            parameters=4321,
+            seconds=75,
+            history={"val_loss": values},
+            validation=facts.validation,
+        )
+        for name, values in zip(("head", "fine-tuning"), losses, strict=True)
+    )
+    model = replace(model, facts=facts.model_copy(update={"phases": phases}))
+    index = written(given.but(models=(plain, model)))
+    page = index.read_text()
+    assert page.count("<h3>Phases of") == 1
+    head, tuned = re.findall(r'<tr><th scope="row">(?:head|fine-tuning)</th>.*', page)
+    assert "<td>0.250</td>" in head
+    assert "<td>0.750</td>" in tuned, "a second phase that is worse is to be seen"
+    assert "<td>4,321</td>" in head
+    assert "<td>1 min 15 s</td>" in head
+    assert [phase["name"] for phase in json.loads(index.with_name("metrics.json").read_text())["models"][1]["phases"]] == [
+        "head",
+        "fine-tuning",
+    ]
 
 
 def test_the_reference_systems_are_not_set_beside_phantoms(index_of):

@@ -4,44 +4,24 @@ Everything is computed and drawn in memory before the first byte is written, and
 leaves the report of the run before.
 """
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
-import pandas as pd
-import yaml
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
-from pneumo.evaluation.scores import Evaluation
 from pneumo.report import figures
 from pneumo.report.drawing import Picture, rounded
 from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
 from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+from pneumo.report.numbers import COMPARED, gap, metrics, value
 from pneumo.report.writing import write_files
 
-PARTS = ("training", "validation", "test", "unused")
-SUBTYPES = ("normal", "bacterial", "viral", "unknown")
 OFFICIAL_TEST_IMAGES = 624
-_AT = {
-    "accuracy": "Accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "pneumonia.precision": "Precision of PNEUMONIA",
-    "macro.f1": "F1, macro average",
-}
-# What the models are compared on, in groups: path into an Evaluation, and its name on the page.
-COMPARED = {
-    "At any threshold": {"loss": "Loss (cross-entropy)", "auroc": "AUROC", "average_precision": "Average precision"},
-    "At the threshold locked on validation": {f"locked.{path}": name for path, name in _AT.items()},
-    "At 0.5": {f"half.{path}": name for path, name in _AT.items()},
-}
 # What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
 SCORED = {
     "accuracy": "Accuracy",
@@ -123,73 +103,6 @@ def write_report(
     drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes, *pictures.folds, *pictures.ablations]
     drawn += [picture for section in sections for picture in (*section.curves, *section.confusion, *section.search)]
     return write_files(directory, page, numbers, drawn)
-
-
-def metrics(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> dict[str, Any]:
-    """Gather every number of the page, as metrics.json has them."""
-    return {
-        "generated": datetime.now(UTC).isoformat(timespec="seconds"),
-        "synthetic": cohort.synthetic,
-        "cohort": {
-            "name": cohort.name,
-            "fingerprint": cohort.fingerprint,
-            "flow": flow(cohort.table),
-            "patients_in_several_parts": patients_in_several_parts(cohort.table),
-            "foreign": dict(cohort.foreign),
-            "left_out": {str(problem): int(count) for problem, count in cohort.left_out["problem"].value_counts().items()},
-        },
-        "models": [
-            {
-                "version": model.version,
-                "champion": model.champion,
-                "sha256": model.sha256,
-                **model.facts.model_dump(mode="json"),
-                "gap": {path: gap(model, path) for group in COMPARED.values() for path in group},
-            }
-            for model in models
-        ],
-        "cross_validations": [each.model_dump(mode="json") for each in experiments.cross_validations],
-        "ablations": [each.model_dump(mode="json") for each in experiments.ablations],
-        # A phantom's figures beside those of radiographs would be a comparison of nothing.
-        "reference_systems": None if cohort.synthetic else reference_systems(),
-    }
-
-
-def flow(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Count images and patients by what they are used for, the folder they come from, and what they show."""
-    rows = []
-    for part in PARTS:
-        for split in ("train", "val", "test"):
-            here = table[(table["part"] == part) & (table["split"] == split)]
-            if len(here):
-                groups = {name: here[here["subtype"] == name] for name in SUBTYPES} | {"all": here}
-                counts = {name: {"images": len(rows), "patients": int(rows["patient"].nunique())} for name, rows in groups.items()}
-                rows.append({"part": part, "split": split, **counts})
-    return rows
-
-
-def patients_in_several_parts(table: pd.DataFrame) -> int:
-    """Count the patients that are in more than one of training, validation and test: there should be none."""
-    used = table[table["part"] != "unused"]
-    return int((used.groupby("patient")["part"].nunique() > 1).sum())
-
-
-def value(evaluation: Evaluation, path: str) -> float | None:
-    """Read one number of an evaluation, such as "locked.macro.f1"."""
-    number: float | None = operator.attrgetter(path)(evaluation)
-    return number
-
-
-def gap(model: ModelResult, path: str) -> float | None:
-    """Subtract validation from test: how much of what validation promised is kept."""
-    test, validation = value(model.facts.test, path), value(model.facts.validation, path)
-    return None if test is None or validation is None else test - validation
-
-
-def reference_systems() -> list[dict[str, Any]]:
-    """Read what others report on the official test split."""
-    systems: list[dict[str, Any]] = yaml.safe_load(resources.files(__package__).joinpath("reference_systems.yaml").read_bytes())
-    return systems
 
 
 def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:

@@ -17,7 +17,8 @@ from selenium.webdriver.chrome.service import Service
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
 from pneumo.report.inputs import Experiments, PhaseFacts
-from pneumo.report.page import flow, patients_in_several_parts, reference_systems, write_report
+from pneumo.report.numbers import flow, patients_in_several_parts, reference_systems
+from pneumo.report.page import write_report
 
 
 def written(given):

@@ -5,7 +5,6 @@ leaves the report of the run before.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +13,9 @@ import jinja2
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
-from pneumo.report import figures
-from pneumo.report.drawing import Picture, rounded
-from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
-from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+from pneumo.report.contents import draw_pictures, draw_section
+from pneumo.report.drawing import rounded
+from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
 from pneumo.report.writing import write_files
 
@@ -36,30 +34,6 @@ SCORED = {
 NO_EXPERIMENTS = Experiments()
 
 
-@dataclass(frozen=True)
-class ModelSection:
-    """One model as the page shows it."""
-
-    result: ModelResult
-    curves: Sequence[Picture]
-    confusion: Sequence[Picture]
-    search: Sequence[Picture]
-    gallery: Gallery
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The figures that are not of one model alone."""
-
-    samples: Sequence[Picture]
-    roc: Sequence[Picture]
-    precision_recall: Sequence[Picture]
-    subtypes: Picture
-    folds: Sequence[Picture]
-    """Of each cross-validation."""
-    ablations: Sequence[Picture]
-
-
 def write_report(
     directory: Path,
     cohort: CohortFacts,
@@ -74,34 +48,13 @@ def write_report(
             its scores.
     """
     _check(cohort, models, experiments)
-    synthetic = cohort.synthetic
-    sections = [
-        ModelSection(
-            result=model,
-            curves=figures.learning_curves(model.facts.history, model.name, f"v{model.version}", synthetic),
-            confusion=[
-                figures.confusion(model, model.facts.test.locked, "locked", synthetic),
-                figures.confusion(model, model.facts.test.half, "half", synthetic),
-            ],
-            search=search_pictures(model),
-            gallery=read_gallery(directory, model),
-        )
-        for model in models
-    ]
-    pictures = Pictures(
-        samples=[figures.sample(number, radiograph) for number, radiograph in enumerate(samples, start=1)],
-        roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
-        precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
-        subtypes=figures.found_by_subtype(models, synthetic),
-        folds=[fold_curves(each, f"crossval-{number}.png") for number, each in enumerate(experiments.cross_validations, start=1)],
-        ablations=[ablation_curves(each, f"ablation-{number}.png") for number, each in enumerate(experiments.ablations, start=1)],
-    )
+    sections = [draw_section(directory, model, cohort.synthetic) for model in models]
+    pictures = draw_pictures(cohort, samples, models, experiments)
     numbers = metrics(cohort, models, experiments)
     page = _render(
         cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers, experiments=experiments, scored=SCORED
     )
-    drawn = [*pictures.samples, *pictures.roc, *pictures.precision_recall, pictures.subtypes, *pictures.folds, *pictures.ablations]
-    drawn += [picture for section in sections for picture in (*section.curves, *section.confusion, *section.search)]
+    drawn = [picture for shown in (pictures, *sections) for picture in shown.all()]
     return write_files(directory, page, numbers, drawn)
 
 

@@ -1,0 +1,75 @@
+"""What the page shows besides numbers: every figure, drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pneumo.report import figures
+from pneumo.report.drawing import Picture
+from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
+from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """One model as the page shows it."""
+
+    result: ModelResult
+    curves: Sequence[Picture]
+    confusion: Sequence[Picture]
+    search: Sequence[Picture]
+    gallery: Gallery
+
+    def all(self) -> list[Picture]:
+        """List the figures to write."""
+        return [*self.curves, *self.confusion, *self.search]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The figures that are not of one model alone."""
+
+    samples: Sequence[Picture]
+    roc: Sequence[Picture]
+    precision_recall: Sequence[Picture]
+    subtypes: Picture
+    folds: Sequence[Picture]
+    """Of each cross-validation."""
+    ablations: Sequence[Picture]
+
+    def all(self) -> list[Picture]:
+        """List the figures to write."""
+        return [*self.samples, *self.roc, *self.precision_recall, self.subtypes, *self.folds, *self.ablations]
+
+
+def draw_section(directory: Path, model: ModelResult, synthetic: bool) -> ModelSection:
+    """Draw what the page shows of one model, and find its heatmaps in the report's folder.
+
+    Raises:
+        UserError: its gallery cannot be read.
+    """
+    return ModelSection(
+        result=model,
+        curves=figures.learning_curves(model.facts.history, model.name, f"v{model.version}", synthetic),
+        confusion=[
+            figures.confusion(model, model.facts.test.locked, "locked", synthetic),
+            figures.confusion(model, model.facts.test.half, "half", synthetic),
+        ],
+        search=search_pictures(model),
+        gallery=read_gallery(directory, model),
+    )
+
+
+def draw_pictures(
+    cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult], experiments: Experiments
+) -> Pictures:
+    """Draw the figures that are not of one model alone."""
+    synthetic = cohort.synthetic
+    return Pictures(
+        samples=[figures.sample(number, radiograph) for number, radiograph in enumerate(samples, start=1)],
+        roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
+        precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
+        subtypes=figures.found_by_subtype(models, synthetic),
+        folds=[fold_curves(each, f"crossval-{number}.png") for number, each in enumerate(experiments.cross_validations, start=1)],
+        ablations=[ablation_curves(each, f"ablation-{number}.png") for number, each in enumerate(experiments.ablations, start=1)],
+    )

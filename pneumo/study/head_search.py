@@ -113,10 +113,9 @@ class LayerSearch:
     def _best_of(self, layers: int, space: Space, fixed: dict[str, Any]) -> TriedHead:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         asked: list[TriedHead] = []
+        depth = "one layer" if layers == 1 else f"{layers} layers"
         with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(
-                f"Heads of {layers} layers" if layers > 1 else "Heads of one layer", total=self.settings.points
-            )
+            task = progress.add_task(f"Heads of {depth}", total=self.settings.points)
 
             def error(parameters: dict[str, Any]) -> float:
                 chosen = fixed | parameters
@@ -128,7 +127,7 @@ class LayerSearch:
             minimise(error, space, self.settings.points, self.settings.seed)
         best = max(asked, key=lambda one: one.accuracy)
         found = f"{' + '.join(map(str, best.head.units))} units and dropout {best.head.dropout:.2f}"
-        self.console.print(f"Best of {layers} layers: accuracy {best.accuracy:.4f} with {found}", highlight=False)
+        self.console.print(f"Best head of {depth}: accuracy {best.accuracy:.4f} with {found}", highlight=False)
         return best
 
     def _tried(self, head: Head) -> TriedHead:

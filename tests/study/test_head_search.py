@@ -52,7 +52,7 @@ class Interrupting(Console):
 
     def print(self, *objects, **options):
         super().print(*objects, **options)
-        if objects and str(objects[0]).startswith("Best of 1 layers"):
+        if objects and str(objects[0]).startswith("Best head of one layer"):
             raise KeyboardInterrupt
 
 

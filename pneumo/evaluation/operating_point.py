@@ -1,10 +1,14 @@
-"""Where to cut the score: one threshold, locked on validation before the test split is looked at."""
+"""Where to cut the score: a threshold chosen on validation before the test split is looked at."""
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from pneumo.config import ThresholdRule
-from pneumo.evaluation.scores import HALF, checked
+from pneumo.evaluation.scores import HALF, Labels, Scores, checked
+
+Fixed = Literal["sensitivity", "specificity"]
 
 
 def lock_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike, rule: ThresholdRule) -> float:
@@ -39,6 +43,37 @@ def lock_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike, rule: Threshol
     below = np.concatenate([cuts[:1], cuts[:-1]])
     tied = np.flatnonzero(youden == youden.max())
     best = tied[np.argmax((cuts - below)[tied])]
-    middle = float(below[best] + cuts[best]) / 2
+    return _middle(below[best], cuts[best])
+
+
+def threshold_at(y_true: Labels, y_score: Scores, fixed: Fixed, target: float) -> float | None:
+    """Choose the threshold that gives one class its target and the other class the most.
+
+    As with `lock_threshold`, a whole interval of thresholds makes the same cut, and its middle is taken.
+
+    Args:
+        target: sensitivity or specificity to reach, 0..1.
+
+    Returns:
+        None where a class is missing or no threshold at a score reaches the target.
+    """
+    positives, negatives = y_score[y_true == 1], y_score[y_true == 0]
+    if not positives.size or not negatives.size:
+        return None
+    cuts = np.unique(y_score)
+    if fixed == "sensitivity":
+        found = 1 - np.searchsorted(np.sort(positives), cuts) / positives.size
+        allowed = np.flatnonzero(found >= target - 1e-12)[-1:]
+    else:
+        passed = np.searchsorted(np.sort(negatives), cuts) / negatives.size
+        allowed = np.flatnonzero(passed >= target - 1e-12)[:1]
+    if not allowed.size:
+        return None
+    best = int(allowed[0])
+    return _middle(cuts[max(best - 1, 0)], cuts[best])
+
+
+def _middle(below: float, cut: float) -> float:
+    middle = float(below + cut) / 2
     # Between neighbouring floating-point numbers there is no middle, and the lower one would make another cut.
-    return middle if middle > below[best] else float(cuts[best])
+    return middle if middle > below else float(cut)

@@ -27,13 +27,13 @@ Labels = npt.NDArray[np.integer]
 Scores = npt.NDArray[np.floating]
 
 
-class _Result(BaseModel):
+class Result(BaseModel):
     """Numbers that travel as JSON; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Averages(_Result):
+class Averages(Result):
     """Precision, recall and F1: of one class, or averaged over both."""
 
     precision: float | None
@@ -48,14 +48,14 @@ class ClassScores(Averages):
     """Radiographs of this class."""
 
 
-class SubtypeScores(_Result):
+class SubtypeScores(Result):
     """How many of one kind of pneumonia are found."""
 
     images: int
     sensitivity: float | None
 
 
-class OperatingPoint(_Result):
+class OperatingPoint(Result):
     """What follows from saying PNEUMONIA wherever y_score ≥ threshold."""
 
     threshold: float
@@ -103,7 +103,7 @@ class OperatingPoint(_Result):
         )
 
 
-class Evaluation(_Result):
+class Evaluation(Result):
     """Everything about one model on one split."""
 
     images: int

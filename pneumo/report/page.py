@@ -54,7 +54,7 @@ def write_report(
     page = _render(
         cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers, experiments=experiments, scored=SCORED
     )
-    drawn = [picture for shown in (pictures, *sections) for picture in shown.all()]
+    drawn = [*pictures.all(), *(picture for section in sections for picture in section.all())]
     return write_files(directory, page, numbers, drawn)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from pneumo.evaluation.operating_point import lock_threshold
+from pneumo.evaluation.operating_point import lock_threshold, threshold_at
 
 
 def youden(y_true, y_score, threshold):
@@ -65,3 +65,22 @@ def test_a_missing_class_is_named():
 def test_a_score_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="not probabilities"):
         lock_threshold([0, 1], [0.5, float("nan")], "youden")
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("fixed", "target"), [("sensitivity", 0.95), ("sensitivity", 0.5), ("specificity", 0.9)])
+def test_no_threshold_that_reaches_the_target_gives_the_other_class_more(seed, fixed, target):
+    rng = np.random.default_rng(seed)
+    y_true = rng.permutation([0] * 30 + [1] * 50)
+    y_score = np.round(rng.random(80) * 0.6 + 0.4 * y_true * rng.random(80), 2)
+    false_alarms, found, cuts = roc_curve(y_true, y_score, drop_intermediate=False)
+    reached, other = (found, 1 - false_alarms) if fixed == "sensitivity" else (1 - false_alarms, found)
+    called = y_score >= threshold_at(y_true, y_score, fixed, target)
+    ours = {"sensitivity": called[y_true == 1].mean(), "specificity": 1 - called[y_true == 0].mean()}
+    assert ours.pop(fixed) >= target - 1e-9
+    assert ours.popitem()[1] == pytest.approx(other[(reached >= target - 1e-9) & np.isfinite(cuts)].max())
+
+
+def test_a_target_that_no_score_reaches_has_no_threshold():
+    assert threshold_at(np.array([1, 0, 0]), np.array([0.2, 0.9, 0.9]), "specificity", 0.5) is None
+    assert threshold_at(np.array([1, 1]), np.array([0.2, 0.9]), "sensitivity", 0.5) is None

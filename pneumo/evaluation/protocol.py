@@ -1,0 +1,226 @@
+"""All that the study protocol asks of the predictions kept with a model; nothing here needs the model itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pneumo.evaluation import weighted
+from pneumo.evaluation.calibration import Calibration, fit_temperature, scaled
+from pneumo.evaluation.comparison import DeLong, McNemar, delong, mcnemar
+from pneumo.evaluation.intervals import LEVEL, Estimate, Share, estimates, patient_bootstrap, percentile
+from pneumo.evaluation.operating_point import threshold_at
+from pneumo.evaluation.scores import HALF, PNEUMONIA_SUBTYPES, Labels, Result, Scores
+from pneumo.evaluation.usefulness import (
+    PREVALENCES,
+    TARGETS,
+    DecisionCurve,
+    FixedPoint,
+    PredictiveValues,
+    decision_curve,
+    predictive_values,
+)
+from pneumo.evaluation.weighted import Draws
+
+RATES = tuple(float(rate) for rate in np.linspace(0, 1, 51))
+"""False-positive rates at which the band about an ROC curve is known."""
+_TWO = 2
+
+
+@dataclass(frozen=True)
+class Films:
+    """What a model said of the radiographs of one part."""
+
+    y_true: Labels
+    y_score: Scores
+    patient: npt.NDArray[np.str_]
+    subtype: npt.NDArray[np.str_]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Self:
+        """Take the columns y_true, y_score, patient and subtype of a table."""
+        return cls(
+            y_true=rows["y_true"].to_numpy(int),
+            y_score=rows["y_score"].to_numpy(float),
+            patient=rows["patient"].to_numpy(str),
+            subtype=rows["subtype"].to_numpy(str),
+        )
+
+    def right(self, threshold: float) -> npt.NDArray[np.bool_]:
+        """Tell which radiographs are decided rightly at a threshold."""
+        return (self.y_score >= threshold) == (self.y_true == 1)
+
+    def patients(self, among: npt.NDArray[np.bool_]) -> int:
+        """Count the patients of some of the radiographs."""
+        return np.unique(self.patient[among]).size
+
+
+class Band(Result):
+    """Where the ROC curve lies in the middle 95 % of the draws, at each false-positive rate for itself."""
+
+    false_positive_rates: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class Certainty(Result):
+    """One model's scores on one part, with intervals by patient bootstrap."""
+
+    patients: int
+    scores: dict[str, Estimate]
+    """By their path in an Evaluation, such as "locked.sensitivity"."""
+    subtypes: dict[str, dict[str, Estimate]]
+    """Sensitivity by kind of pneumonia, at the "locked" threshold and at "half"."""
+    band: Band | None
+    """None where a class is missing."""
+
+
+class PartCalibration(Result):
+    """How well the probabilities of one part fit its labels, as they are and divided by the temperature."""
+
+    raw: Calibration
+    scaled: Calibration | None
+    """None where no temperature could be fitted."""
+
+
+class ModelStatistics(Result):
+    """What the protocol asks of one model."""
+
+    validation: Certainty
+    test: Certainty
+    temperature: float | None
+    """Fitted on validation; None where no finite positive temperature is best there."""
+    calibration: dict[str, PartCalibration]
+    """By part."""
+    fixed: tuple[FixedPoint, ...]
+    predictive: tuple[PredictiveValues, ...]
+    """From sensitivity and specificity on test at the locked threshold."""
+    decision: DecisionCurve
+    """On test, of the probabilities as they are."""
+
+
+class Difference(Result):
+    """First model minus second on the same test radiographs."""
+
+    radiographs: int
+    auroc: Estimate
+    """With its interval by patient bootstrap."""
+    delong: DeLong | None
+    """None where a class has fewer than two radiographs."""
+    locked: McNemar
+    """Each model at its own locked threshold."""
+    half: McNemar
+    """Both at 0.5."""
+
+
+def describe(validation: Films, test: Films, threshold: float) -> ModelStatistics:
+    """Work out everything about one model.
+
+    Args:
+        threshold: the one locked on validation.
+    """
+    temperature = fit_temperature(validation.y_true, validation.y_score)
+    test_certainty, draws = _certainty(test, threshold)
+    return ModelStatistics(
+        validation=_certainty(validation, threshold)[0],
+        test=test_certainty,
+        temperature=temperature,
+        calibration={
+            "validation": _calibration(validation, temperature),
+            "test": _calibration(test, temperature),
+        },
+        fixed=tuple(_fixed_points(validation, test)),
+        predictive=tuple(_predictive(test_certainty, draws)),
+        decision=decision_curve(test.y_true, test.y_score),
+    )
+
+
+def compare(first: Films, first_threshold: float, second: Films, second_threshold: float) -> Difference:
+    """Compare two models on the same test radiographs, given in the same order."""
+    minuend, subtrahend = (weighted.auroc(films.y_true, films.y_score) for films in (first, second))
+    found, _ = estimates(first.patient, {"auroc": lambda weights: minuend(weights) - subtrahend(weights)})
+    counts = np.bincount(first.y_true, minlength=_TWO)
+    return Difference(
+        radiographs=first.y_true.size,
+        auroc=found["auroc"],
+        delong=delong(first.y_true, first.y_score, second.y_score) if counts.min() >= _TWO else None,
+        locked=mcnemar(first.right(first_threshold), second.right(second_threshold)),
+        half=mcnemar(first.right(HALF), second.right(HALF)),
+    )
+
+
+def _certainty(films: Films, threshold: float) -> tuple[Certainty, dict[str, Draws]]:
+    ill = films.y_true == 1
+    kinds = {kind: ill & (films.subtype == kind) for kind in PNEUMONIA_SUBTYPES}
+    groups = {"accuracy": np.ones_like(ill), "sensitivity": ill, "specificity": ~ill} | kinds
+    thresholds = {"locked": threshold, "half": HALF}
+    shares = {
+        f"{point}.{name}": Share(hit=films.right(cut), among=among)
+        for point, cut in thresholds.items()
+        for name, among in groups.items()
+    }
+    areas = {
+        "auroc": weighted.auroc(films.y_true, films.y_score),
+        "average_precision": weighted.average_precision(films.y_true, films.y_score),
+    }
+    found, draws = estimates(films.patient, areas, shares)
+    subtypes = {kind: {point: found.pop(f"{point}.{kind}") for point in thresholds} for kind in kinds}
+    certainty = Certainty(
+        patients=np.unique(films.patient).size,
+        scores=found,
+        subtypes=subtypes,
+        band=_band(films) if 0 < ill.sum() < ill.size else None,
+    )
+    return certainty, draws
+
+
+def _band(films: Films) -> Band:
+    curves = patient_bootstrap(films.patient, {"roc": weighted.roc(films.y_true, films.y_score, np.array(RATES))})["roc"]
+    low, high = np.nanquantile(curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return Band(false_positive_rates=RATES, low=tuple(low.tolist()), high=tuple(high.tolist()))
+
+
+def _calibration(films: Films, temperature: float | None) -> PartCalibration:
+    return PartCalibration(
+        raw=Calibration.of(films.y_true, films.y_score),
+        scaled=None if temperature is None else Calibration.of(films.y_true, scaled(films.y_score, temperature)),
+    )
+
+
+def _fixed_points(validation: Films, test: Films) -> Iterator[FixedPoint]:
+    read_off = {"sensitivity": weighted.specificity_at_sensitivity, "specificity": weighted.sensitivity_at_specificity}
+    for fixed, target in TARGETS:
+        threshold = threshold_at(validation.y_true, validation.y_score, fixed, target)
+        curve = {"read_off": read_off[fixed](test.y_true, test.y_score, target)}
+        on_test, _ = estimates(test.patient, curve, {} if threshold is None else _both(test, threshold))
+        on_validation, _ = estimates(validation.patient, {}, {} if threshold is None else _both(validation, threshold))
+        nothing = Estimate(value=None)
+        yield FixedPoint(
+            fixed=fixed,
+            target=target,
+            threshold=threshold,
+            validation_sensitivity=on_validation.get("sensitivity", nothing).value,
+            validation_specificity=on_validation.get("specificity", nothing).value,
+            test_sensitivity=on_test.get("sensitivity", nothing),
+            test_specificity=on_test.get("specificity", nothing),
+            test_read_off=on_test["read_off"],
+        )
+
+
+def _both(films: Films, threshold: float) -> dict[str, Share]:
+    right, ill = films.right(threshold), films.y_true == 1
+    return {"sensitivity": Share(hit=right, among=ill), "specificity": Share(hit=right, among=~ill)}
+
+
+def _predictive(certainty: Certainty, draws: Mapping[str, Draws]) -> Iterator[PredictiveValues]:
+    sensitivity, specificity = "locked.sensitivity", "locked.specificity"
+    whole = {name: certainty.scores[name].value for name in (sensitivity, specificity)}
+    for prevalence in PREVALENCES:
+        # None becomes nan.
+        values = predictive_values(whole[sensitivity], whole[specificity], prevalence)
+        drawn = predictive_values(draws[sensitivity], draws[specificity], prevalence)
+        positive, negative = (percentile(float(value), spread) for value, spread in zip(values, drawn, strict=True))
+        yield PredictiveValues(prevalence=prevalence, positive=positive, negative=negative)

@@ -1,0 +1,127 @@
+"""All of the protocol on one model's predictions."""
+
+import numpy as np
+import pytest
+
+from pneumo.evaluation.operating_point import threshold_at
+from pneumo.evaluation.protocol import Films, ModelStatistics, compare, describe
+from pneumo.evaluation.scores import evaluate
+
+SCORED = (
+    "auroc", "average_precision", "locked.accuracy", "locked.sensitivity", "locked.specificity",
+    "half.accuracy", "half.sensitivity", "half.specificity",
+)  # fmt: skip
+
+
+def films(seed, distance=2.0):
+    rng = np.random.default_rng(seed)
+    y_true = np.array([0] * 40 + [1] * 60)
+    return Films(
+        y_true=y_true,
+        y_score=1 / (1 + np.exp(-rng.normal(distance * (2 * y_true - 1), 2))),
+        patient=np.array([f"patient {index // 2}" for index in range(100)]),
+        subtype=np.where(y_true == 0, "normal", np.where(np.arange(100) % 3, "bacterial", "viral")),
+    )
+
+
+def only_pneumonia(all_films):
+    ill = all_films.y_true == 1
+    return Films(all_films.y_true[ill], all_films.y_score[ill], all_films.patient[ill], all_films.subtype[ill])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return describe(films(0), films(1), threshold=0.4)
+
+
+def value_of(evaluation, path):
+    for name in path.split("."):
+        evaluation = getattr(evaluation, name)
+    return evaluation
+
+
+def test_every_value_is_the_one_that_evaluate_gives_and_lies_in_its_interval(found):
+    for part, certainty in ((films(0), found.validation), (films(1), found.test)):
+        evaluation = evaluate(part.y_true, part.y_score, part.subtype, 0.4)
+        assert certainty.patients == 50
+        assert set(certainty.scores) == set(SCORED)
+        for path, estimate in certainty.scores.items():
+            assert estimate.value == pytest.approx(value_of(evaluation, path))
+            assert estimate.low < estimate.value < estimate.high
+        for kind, points in certainty.subtypes.items():
+            for point, estimate in points.items():
+                expected = getattr(evaluation, point).subtypes[kind].sensitivity
+                assert estimate.value == (None if expected is None else pytest.approx(expected))
+        assert certainty.subtypes["unknown"]["half"].low is None
+
+
+def test_the_band_holds_the_curve_and_rises(found):
+    low, high = np.array(found.test.band.low), np.array(found.test.band.high)
+    assert (low <= high).all()
+    assert (np.diff(low) >= 0).all()
+    assert (np.diff(high) >= 0).all()
+    assert low[-1] == high[-1] == 1
+
+
+def test_fixed_points_are_chosen_on_validation_and_only_scored_on_test(found):
+    validation, test = films(0), films(1)
+    for point in found.fixed:
+        kept = {"sensitivity": point.validation_sensitivity, "specificity": point.validation_specificity}
+        assert kept[point.fixed] >= point.target
+        at = evaluate(test.y_true, test.y_score, test.subtype, point.threshold).locked
+        assert point.test_sensitivity.value == pytest.approx(at.sensitivity)
+        assert point.test_specificity.value == pytest.approx(at.specificity)
+        other = {"sensitivity": "specificity", "specificity": "sensitivity"}[point.fixed]
+        best = threshold_at(test.y_true, test.y_score, point.fixed, point.target)
+        assert point.test_read_off.value == pytest.approx(
+            getattr(evaluate(test.y_true, test.y_score, test.subtype, best).locked, other)
+        )
+        assert point.validation_sensitivity == pytest.approx(
+            evaluate(validation.y_true, validation.y_score, validation.subtype, point.threshold).locked.sensitivity
+        )
+
+
+def test_the_temperature_of_validation_is_used_on_test(found):
+    assert found.temperature is not None
+    assert found.calibration["validation"].scaled.loss < found.calibration["validation"].raw.loss
+    assert found.calibration["test"].scaled.loss != found.calibration["test"].raw.loss
+
+
+def test_predictive_values_follow_the_prevalence(found):
+    positive = [each.positive.value for each in found.predictive]
+    assert positive == sorted(positive)
+    assert all(each.positive.low < each.positive.value < each.positive.high for each in found.predictive)
+
+
+def test_survives_json_unchanged(found):
+    assert ModelStatistics.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_a_missing_class_leaves_undefined_is_none():
+    found = describe(films(0), only_pneumonia(films(1)), threshold=0.4)
+    assert found.test.scores["auroc"].value is None
+    assert found.test.scores["average_precision"].value is None
+    assert found.test.scores["half.specificity"].value is None
+    assert found.test.scores["half.sensitivity"].low is not None
+    assert found.test.band is None
+    assert found.fixed[0].test_read_off.value is None
+    assert found.predictive[0].positive.value is None
+
+
+def test_without_a_class_on_validation_no_threshold_is_chosen():
+    found = describe(only_pneumonia(films(0)), films(1), threshold=0.4)
+    assert [point.threshold for point in found.fixed] == [None] * 4
+    assert found.fixed[0].test_sensitivity.value is None
+    assert found.fixed[0].test_read_off.value is not None
+
+
+def test_two_models_are_compared_film_by_film():
+    better, worse = films(1, distance=3.0), films(1, distance=0.5)
+    found = compare(better, 0.4, worse, 0.6)
+    areas = [evaluate(each.y_true, each.y_score, each.subtype, 0.5).auroc for each in (better, worse)]
+    assert found.auroc.value == pytest.approx(areas[0] - areas[1])
+    assert found.delong.difference == pytest.approx(areas[0] - areas[1])
+    assert found.auroc.low > 0
+    assert found.delong.p < 0.01
+    assert found.locked.only_first_right - found.locked.only_second_right == (better.right(0.4).sum() - worse.right(0.6).sum())
+    assert compare(only_pneumonia(better), 0.4, only_pneumonia(worse), 0.4).delong is None

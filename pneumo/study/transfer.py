@@ -37,33 +37,9 @@ def train_in_phases(study: Study, recipe: Transfer, weights: Weights, console: C
     # Both phases are built from here, so that a run which goes on in the second has the weights and dropout of one left alone.
     keras.utils.set_random_seed(recipe.fit.seed)
     model = backbone.build(recipe.network, recipe.image_size_px)
-    extractor = backbone.feature_extractor(model)
-    head = backbone.build_head(recipe.network, extractor.output_shape[-1])
     # Another file of weights under the same name is another training.
-    directory = study.directory / f"from-{weights_digest(extractor)[:12]}"
-    began = time.monotonic()
-    features = study_features(study, recipe, extractor, console)
-    seconds = time.monotonic() - began
-    console.print(f"Phase 1 of 2: the head alone, on {recipe.views} views of each radiograph", highlight=False)
-    compile_model(head, recipe.fit)
-    head, history, fitting_seconds = fit(
-        head,
-        lambda epochs: feature_batches(
-            features.views,
-            study.y_true("training"),
-            batch_size=recipe.fit.batch_size,
-            epochs=epochs,
-            seed=recipe.fit.seed,
-        ),
-        validation_features(study, recipe, features, weights),
-        recipe.fit,
-        steps_per_epoch=-(-len(study.rows("training")) // recipe.fit.batch_size),
-        class_weight=weights,
-        directory=directory / "head",
-        console=console,
-    )
-    scores = head.predict(features.validation, batch_size=recipe.fit.batch_size, verbose=0)[:, 0].astype(float)
-    first = _phase(study, "head", head, history=history, seconds=seconds + fitting_seconds, scores=scores)
+    directory = study.directory / f"from-{weights_digest(model.get_layer(backbone.BACKBONE))[:12]}"
+    head, first = _train_head(study, recipe, model, weights=weights, directory=directory / "head", console=console)
     backbone.put_on(head, model)
     model, second = _fine_tune(study, recipe, model, weights=weights, directory=directory / "fine-tuning", console=console)
     return model, (first, second)
@@ -75,12 +51,35 @@ def study_features(study: Study, recipe: Transfer, extractor: keras.Model, conso
     return frozen_features(extractor, radiographs, recipe, study.derived, console)
 
 
-def validation_features(study: Study, recipe: Transfer, features: Features, weights: Weights) -> tf.data.Dataset:
-    """Batches of validation features, labels and the weights of their classes."""
+def _train_head(
+    study: Study, recipe: Transfer, model: keras.Model, *, weights: Weights, directory: Path, console: Console
+) -> tuple[keras.Model, Phase]:
+    extractor, settings, y_true = backbone.feature_extractor(model), recipe.fit, study.y_true("training")
+    head = backbone.build_head(recipe.network, extractor.output_shape[-1])
+    began = time.monotonic()
+    features = study_features(study, recipe, extractor, console)
+    seconds = time.monotonic() - began
+    compile_model(head, settings)
+    console.print(f"Phase 1 of 2: the head alone, on {recipe.views} views of each radiograph", highlight=False)
+    head, history, fitting_seconds = fit(
+        head,
+        lambda epochs: feature_batches(features.views, y_true, batch_size=settings.batch_size, epochs=epochs, seed=settings.seed),
+        _validation_batches(study, features, weights),
+        settings,
+        steps_per_epoch=-(-len(y_true) // settings.batch_size),
+        class_weight=weights,
+        directory=directory,
+        console=console,
+    )
+    scores = head.predict(features.validation, batch_size=settings.batch_size, verbose=0)[:, 0].astype(float)
+    return head, _phase(study, "head", head, history=history, seconds=seconds + fitting_seconds, scores=scores)
+
+
+def _validation_batches(study: Study, features: Features, weights: Weights) -> tf.data.Dataset:
     y_true = study.y_true("validation")
     weighed = np.array([weights[label] if weights else 1.0 for label in y_true.tolist()], np.float32)
     whole = (features.validation, y_true[:, None].astype(np.float32), weighed)
-    return tf.data.Dataset.from_tensor_slices(whole).batch(recipe.fit.batch_size)
+    return tf.data.Dataset.from_tensor_slices(whole).batch(study.recipe.fit.batch_size)
 
 
 def _fine_tune(

@@ -1,6 +1,7 @@
 """The phantom cohort: synthetic radiographs of children with known lesions, in the layout and naming of Kermany's cohort.
 
-Nothing about acquisition (field, aspect ratio, exposure, marker, compression, films a child) depends on the label.
+Nothing about acquisition (field, aspect ratio, exposure, marker, compression, films a child) depends on the label, unless a shortcut
+is planted on purpose.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from PIL import Image
 from pneumo import config
 from pneumo.cohort.lesions import Subtype, draw_pneumonia
 from pneumo.cohort.parallel import in_parallel
-from pneumo.cohort.radiograph import Film, Mask, take_film
+from pneumo.cohort.radiograph import USUAL, Film, Habit, Mask, take_film
 from pneumo.cohort.thorax import Chest, draw_patient, draw_posture
 from pneumo.errors import UserError
 
@@ -27,6 +28,12 @@ JPEG_QUALITY = 90
 FOLDER = "chest_xray"
 MARKER = "SYNTHETIC"
 """A file beside that folder, so that a phantom is known as one also where it is given as data."""
+# Each planted shortcut: the habit at the NORMAL of train, at its PNEUMONIA, and everywhere else, where both kinds are mixed.
+HABITS = {
+    "none": (USUAL, USUAL, USUAL),
+    "marker": (Habit(marker_grey=(140, 190)), Habit(marker_grey=(205, 255)), Habit(marker_grey=(140, 255))),
+    "aspect": (Habit(aspect_ratio=(1.15, 1.3)), Habit(aspect_ratio=(1.35, 1.5)), USUAL),
+}
 
 
 @dataclass(frozen=True)
@@ -120,4 +127,11 @@ def films(child: Child, settings: config.Phantom) -> Iterator[Film]:
     rng = np.random.default_rng((settings.seed, child.index))
     patient, pneumonia = draw_patient(rng), draw_pneumonia(child.subtype, settings.difficulty, rng)
     for _ in range(rng.choice([1, 2, 3], p=[0.45, 0.3, 0.25])):
-        yield take_film(Chest(patient, draw_posture(rng)), pneumonia, settings.size_px, rng)
+        yield take_film(Chest(patient, draw_posture(rng)), pneumonia, settings.size_px, rng, _habit(child, settings))
+
+
+def _habit(child: Child, settings: config.Phantom) -> Habit:
+    normal, pneumonia, elsewhere = HABITS[settings.shortcut]
+    if child.split != "train":
+        return elsewhere
+    return normal if child.subtype == "normal" else pneumonia

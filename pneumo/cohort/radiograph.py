@@ -23,9 +23,22 @@ class Film:
     lesion: Mask
 
 
-def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random.Generator) -> Film:
+@dataclass(frozen=True)
+class Habit:
+    """How a department frames and marks its films; each film is drawn uniformly within."""
+
+    aspect_ratio: tuple[float, float] = (1.15, 1.5)
+    """Width over height."""
+    marker_grey: tuple[float, float] = (200, 255)
+    """Grey value of the side marker."""
+
+
+USUAL = Habit()
+
+
+def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random.Generator, habit: Habit = USUAL) -> Film:
     """One exposure; framing, dose, contrast, shutters and marker are drawn without regard to the disease."""
-    width_px = round(height_px * rng.uniform(1.15, 1.5))
+    width_px = round(height_px * rng.uniform(*habit.aspect_ratio))
     pixel_cm = rng.uniform(14.5, 16.5) / chest.patient.scale / height_px
     centre = (rng.normal(0, 0.4), rng.normal(-0.6, 0.4))
     rays = Rays.through((height_px, width_px), pixel_cm, centre, tuple(rng.normal(0, (3.0, 4.0, 2.5))))
@@ -42,7 +55,7 @@ def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random
     added, diseased = lesion(pneumonia, chest, rays, lungs)
     depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
     grey = develop(detect(depth, pixel_cm, exposure, noise), exposure) * _shutters(depth.shape, rng)
-    marked = np.maximum(grey, _marker(depth.shape, rng))
+    marked = np.maximum(grey, _marker(depth.shape, habit.marker_grey, rng))
     return Film(np.rint(marked * 255).astype(np.uint8), np.sum(list(lungs.values()), axis=0) > LUNG_CM, diseased)
 
 
@@ -69,13 +82,13 @@ def _shutters(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return row[:, None] * column
 
 
-def _marker(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def _marker(shape: tuple[int, ...], grey: tuple[float, float], rng: np.random.Generator) -> Array:
     """The lead letter of one side, R or L, at that side's edge of the film."""
     height, width = shape
     letter = rng.choice(["R", "L"], p=[0.8, 0.2])
     across, down, size = rng.uniform(0.04, 0.12), rng.uniform(0.06, 0.6), rng.uniform(0.045, 0.085)
     image = Image.new("L", (width, height))
     place = ((across if letter == "R" else 1 - across) * width, down * height)
-    font, fill = ImageFont.load_default(size * height), round(rng.uniform(200, 255))
+    font, fill = ImageFont.load_default(size * height), round(rng.uniform(*grey))
     ImageDraw.Draw(image).text(place, letter, fill=fill, font=font, anchor="mm")
     return np.asarray(image, np.float32) / 255

@@ -44,6 +44,9 @@ class Phantom(Settings):
     """0: dense, large lesions; 1: faint, small ones."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of every random draw."""
+    shortcut: Literal["none", "marker", "aspect"] = "none"
+    """What gives PNEUMONIA away in train and nowhere else: none, as in a sound cohort; a bright side marker; or wide films. For
+    trying whether `pneumo audit` finds it."""
 
 
 class Cohort(Settings):
@@ -60,6 +63,14 @@ class Cohort(Settings):
     directory: Path = Path("data")
     """Where the phantom cohort, cohort tables and pixel caches are written; never the folder that the radiographs came from."""
     phantom: Phantom = Phantom()
+
+
+class Audit(Settings):
+    """What `pneumo audit` looks at besides the cohort."""
+
+    originals: Path | None = None
+    """Folder, in any layout, of radiographs as they were before the cohort's were resized, known by their file names: for what resized
+    copies no longer show, such as shape and compression."""
 
 
 class Augmentation(Settings):
@@ -339,6 +350,7 @@ class Config(BaseSettings):
     data: Path | None = None
     """Folder or zip of radiographs, as train|val|test / NORMAL|PNEUMONIA / files; none: the synthetic phantom cohort."""
     cohort: Cohort = Cohort()
+    audit: Audit = Audit()
     baseline: Recipe = BASELINE
     weighted: Recipe = WEIGHTED
     resnet50: Transfer = Transfer()

@@ -72,7 +72,7 @@ test: $(INSTALLED) ## Run the fast tests
 	$(VENV)/bin/python -m pytest
 
 test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium and chromium-driver)
-	$(VENV)/bin/python -m pytest -m ""
+	$(VENV)/bin/python -m pytest -m "" --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(VENV)/bin/ruff check

@@ -25,7 +25,7 @@ from pneumo.evaluation.usefulness import (
 )
 from pneumo.evaluation.weighted import Draws
 
-RATES = tuple(float(rate) for rate in np.linspace(0, 1, 51))
+RATES = tuple(float(rate) for rate in np.linspace(0, 1, 101))
 """False-positive rates at which the band about an ROC curve is known."""
 _TWO = 2
 
@@ -89,8 +89,8 @@ class PartCalibration(Result):
 class ModelStatistics(Result):
     """What the protocol asks of one model."""
 
-    validation: Certainty
-    test: Certainty
+    certainty: dict[str, Certainty]
+    """By part, "validation" or "test"."""
     temperature: float | None
     """Fitted on validation; None where no finite positive temperature is best there."""
     calibration: dict[str, PartCalibration]
@@ -123,17 +123,17 @@ def describe(validation: Films, test: Films, threshold: float) -> ModelStatistic
         threshold: the one locked on validation.
     """
     temperature = fit_temperature(validation.y_true, validation.y_score)
-    test_certainty, draws = _certainty(test, threshold)
+    on_validation, _ = _certainty(validation, threshold)
+    on_test, draws = _certainty(test, threshold)
     return ModelStatistics(
-        validation=_certainty(validation, threshold)[0],
-        test=test_certainty,
+        certainty={"validation": on_validation, "test": on_test},
         temperature=temperature,
         calibration={
             "validation": _calibration(validation, temperature),
             "test": _calibration(test, temperature),
         },
         fixed=tuple(_fixed_points(validation, test)),
-        predictive=tuple(_predictive(test_certainty, draws)),
+        predictive=tuple(_predictive(on_test, draws)),
         decision=decision_curve(test.y_true, test.y_score),
     )
 
@@ -217,10 +217,24 @@ def _both(films: Films, threshold: float) -> dict[str, Share]:
 
 def _predictive(certainty: Certainty, draws: Mapping[str, Draws]) -> Iterator[PredictiveValues]:
     sensitivity, specificity = "locked.sensitivity", "locked.specificity"
-    whole = {name: certainty.scores[name].value for name in (sensitivity, specificity)}
+    found, normal = certainty.scores[sensitivity], certainty.scores[specificity]
     for prevalence in PREVALENCES:
         # None becomes nan.
-        values = predictive_values(whole[sensitivity], whole[specificity], prevalence)
+        values = predictive_values(found.value, normal.value, prevalence)
         drawn = predictive_values(draws[sensitivity], draws[specificity], prevalence)
-        positive, negative = (percentile(float(value), spread) for value, spread in zip(values, drawn, strict=True))
+        # Both grow with sensitivity and with specificity, so the corners of their intervals bound them. Wider than needed, but a
+        # model without a false alarm on test is not one without false alarms.
+        lowest = predictive_values(found.low, normal.low, prevalence)
+        highest = predictive_values(found.high, normal.high, prevalence)
+        positive, negative = (
+            _within(percentile(float(value), spread), float(low), float(high))
+            for value, spread, low, high in zip(values, drawn, lowest, highest, strict=True)
+        )
         yield PredictiveValues(prevalence=prevalence, positive=positive, negative=negative)
+
+
+def _within(estimate: Estimate, low: float, high: float) -> Estimate:
+    """Give an estimate without an interval this one, where it is known."""
+    if estimate.value is None or estimate.low is not None or np.isnan(low) or np.isnan(high):
+        return estimate
+    return Estimate(value=estimate.value, low=low, high=high)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo.report import figures
+from pneumo.evaluation.protocol import ModelStatistics
+from pneumo.report import figures, statistics_figures
 from pneumo.report.drawing import Picture
 from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
 from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
@@ -19,10 +20,13 @@ class ModelSection:
     confusion: Sequence[Picture]
     search: Sequence[Picture]
     gallery: Gallery
+    statistics: ModelStatistics
+    roc_band: Picture
+    reliability: Picture
 
     def all(self) -> list[Picture]:
         """List the figures to write."""
-        return [*self.curves, *self.confusion, *self.search]
+        return [*self.curves, *self.confusion, *self.search, self.roc_band, self.reliability]
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,20 @@ class Pictures:
     roc: Sequence[Picture]
     precision_recall: Sequence[Picture]
     subtypes: Picture
+    certainty: Picture
+    predictive_values: Picture
+    decision_curves: Picture
     folds: Sequence[Picture]
     """Of each cross-validation."""
     ablations: Sequence[Picture]
 
     def all(self) -> list[Picture]:
         """List the figures to write."""
-        return [*self.samples, *self.roc, *self.precision_recall, self.subtypes, *self.folds, *self.ablations]
+        alone = [self.subtypes, self.certainty, self.predictive_values, self.decision_curves]
+        return [*self.samples, *self.roc, *self.precision_recall, *alone, *self.folds, *self.ablations]
 
 
-def draw_section(directory: Path, model: ModelResult, synthetic: bool) -> ModelSection:
+def draw_section(directory: Path, model: ModelResult, statistics: ModelStatistics, synthetic: bool) -> ModelSection:
     """Draw what the page shows of one model, and find its heatmaps in the report's folder.
 
     Raises:
@@ -57,11 +65,18 @@ def draw_section(directory: Path, model: ModelResult, synthetic: bool) -> ModelS
         ],
         search=search_pictures(model),
         gallery=read_gallery(directory, model),
+        statistics=statistics,
+        roc_band=statistics_figures.roc_band(model, statistics, synthetic),
+        reliability=statistics_figures.reliability(model, statistics, synthetic),
     )
 
 
 def draw_pictures(
-    cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult], experiments: Experiments
+    cohort: CohortFacts,
+    samples: Sequence[Sample],
+    models: Sequence[ModelResult],
+    statistics: Sequence[ModelStatistics],
+    experiments: Experiments,
 ) -> Pictures:
     """Draw the figures that are not of one model alone."""
     synthetic = cohort.synthetic
@@ -70,6 +85,9 @@ def draw_pictures(
         roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
         precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
         subtypes=figures.found_by_subtype(models, synthetic),
+        certainty=statistics_figures.certainty(models, statistics, synthetic),
+        predictive_values=statistics_figures.predictive_values(models, statistics, synthetic),
+        decision_curves=statistics_figures.decision_curves(models, statistics, synthetic),
         folds=[fold_curves(each, f"crossval-{number}.png") for number, each in enumerate(experiments.cross_validations, start=1)],
         ablations=[ablation_curves(each, f"ablation-{number}.png") for number, each in enumerate(experiments.ablations, start=1)],
     )

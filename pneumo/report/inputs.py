@@ -73,7 +73,7 @@ class ModelResult:
     """Of the model file: a gallery made from another file is not shown as this model's."""
     facts: ModelFacts
     predictions_validation: pd.DataFrame
-    """Columns path, patient, y_true, y_score."""
+    """Columns path, patient, subtype, y_true, y_score."""
     predictions_test: pd.DataFrame
     search_convergence: bytes | None = None
     """PNG, as the next, where a search chose the settings."""

@@ -11,6 +11,7 @@ import yaml
 
 from pneumo.evaluation.scores import Evaluation
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult
+from pneumo.report.statistics import Statistics
 
 PARTS = ("training", "validation", "test", "unused")
 SUBTYPES = ("normal", "bacterial", "viral", "unknown")
@@ -29,7 +30,7 @@ COMPARED = {
 }
 
 
-def metrics(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> dict[str, Any]:
+def metrics(cohort: CohortFacts, models: Sequence[ModelResult], statistics: Statistics, experiments: Experiments) -> dict[str, Any]:
     """Gather every number of the page, as metrics.json has them."""
     return {
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,8 +50,13 @@ def metrics(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Exp
                 "sha256": model.sha256,
                 **model.facts.model_dump(mode="json"),
                 "gap": {path: gap(model, path) for group in COMPARED.values() for path in group},
+                "statistics": each.model_dump(mode="json"),
             }
-            for model in models
+            for model, each in zip(models, statistics.models, strict=True)
+        ],
+        "comparisons": [
+            {"first": pair.first, "second": pair.second, **pair.difference.model_dump(mode="json")}
+            for pair in statistics.comparisons
         ],
         "cross_validations": [each.model_dump(mode="json") for each in experiments.cross_validations],
         "ablations": [each.model_dump(mode="json") for each in experiments.ablations],

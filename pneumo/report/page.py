@@ -4,7 +4,7 @@ Everything is computed and drawn in memory before the first byte is written, and
 leaves the report of the run before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +13,21 @@ import jinja2
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
+from pneumo.report.checklist import Item, checklist
 from pneumo.report.contents import draw_pictures, draw_section
 from pneumo.report.drawing import rounded
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
+from pneumo.report.statistics import work_out
+from pneumo.report.words import (
+    duration,
+    interval,
+    percent,
+    percent_interval,
+    probability,
+    signed,
+    signed_interval,
+)
 from pneumo.report.writing import write_files
 
 OFFICIAL_TEST_IMAGES = 624
@@ -48,12 +59,25 @@ def write_report(
             its scores.
     """
     _check(cohort, models, experiments)
-    sections = [draw_section(directory, model, cohort.synthetic) for model in models]
-    pictures = draw_pictures(cohort, samples, models, experiments)
-    numbers = metrics(cohort, models, experiments)
-    page = _render(
-        cohort=cohort, models=models, sections=sections, pictures=pictures, numbers=numbers, experiments=experiments, scored=SCORED
-    )
+    statistics = work_out(models)
+    sections = [
+        draw_section(directory, model, each, cohort.synthetic) for model, each in zip(models, statistics.models, strict=True)
+    ]
+    pictures = draw_pictures(cohort, samples, models, statistics.models, experiments)
+    numbers = metrics(cohort, models, statistics, experiments)
+    content = {
+        "cohort": cohort,
+        "models": models,
+        "sections": sections,
+        "comparisons": statistics.comparisons,
+        "pictures": pictures,
+        "numbers": numbers,
+        "experiments": experiments,
+    }
+    # Once without the checklist, which then says what the page holds.
+    items = checklist(_render(content, ()))
+    page = _render(content, items)
+    numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
     drawn = [*pictures.all(), *(picture for section in sections for picture in section.all())]
     return write_files(directory, page, numbers, drawn)
 
@@ -81,7 +105,7 @@ def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Expe
                 )
 
 
-def _render(**content: Any) -> str:
+def _render(content: Mapping[str, Any], items: Sequence[Item]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pneumo.report"),
         autoescape=True,
@@ -89,20 +113,23 @@ def _render(**content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": rounded, "percent": _percent, "signed": _signed, "url": quote, "duration": _duration}
+    environment.filters |= {
+        "number": rounded,
+        "percent": percent,
+        "interval": interval,
+        "percent_interval": percent_interval,
+        "signed": signed,
+        "signed_interval": signed_interval,
+        "p": probability,
+        "url": quote,
+        "duration": duration,
+    }
     return environment.get_template("page.html.j2").render(
-        compared=COMPARED, value=value, gap=gap, official_test_images=OFFICIAL_TEST_IMAGES, **content
+        compared=COMPARED,
+        scored=SCORED,
+        value=value,
+        gap=gap,
+        official_test_images=OFFICIAL_TEST_IMAGES,
+        checklist=items,
+        **content,
     )
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
-
-
-def _signed(number: float | None) -> str:
-    return "–" if number is None else f"{number:+.3f}".replace("-", "−")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -31,7 +31,7 @@ def run(config: Config, console: Console) -> None:
         left_out=cohort.left_out,
         fingerprint=cohort.fingerprint,
     )
-    models = [_result(registry, entry) for entry in entries]
+    models = [_result(registry, entry, cohort.table.set_index("path")["subtype"]) for entry in entries]
     page = write_report(config.report.directory, facts, samples(cohort, parts), models, _experiments(registry, cohort.fingerprint))
     console.print(f"Report: {page}\nNumbers: {page.with_name('metrics.json')}\nNext: open {page} in a browser", highlight=False)
 
@@ -53,15 +53,16 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
     )
 
 
-def _result(registry: Registry, entry: Entry) -> ModelResult:
+def _result(registry: Registry, entry: Entry, subtype: pd.Series) -> ModelResult:
     facts = ModelFacts.model_validate(registry.record(entry))
+    validation, test = (registry.predictions(entry, part) for part in ("validation", "test"))
     return ModelResult(
         version=entry.version,
         champion="champion" in entry.aliases,
         sha256=entry.model_sha256,
         facts=facts,
-        predictions_validation=registry.predictions(entry, "validation"),
-        predictions_test=registry.predictions(entry, "test"),
+        predictions_validation=validation.assign(subtype=validation["path"].map(subtype)),
+        predictions_test=test.assign(subtype=test["path"].map(subtype)),
         search_convergence=registry.figure(entry, "search-convergence.png") if facts.search else None,
         search_dependence=registry.figure(entry, "search-dependence.png") if facts.search else None,
     )

@@ -41,7 +41,7 @@ def value_of(evaluation, path):
 
 
 def test_every_value_is_the_one_that_evaluate_gives_and_lies_in_its_interval(found):
-    for part, certainty in ((films(0), found.validation), (films(1), found.test)):
+    for part, certainty in ((films(0), found.certainty["validation"]), (films(1), found.certainty["test"])):
         evaluation = evaluate(part.y_true, part.y_score, part.subtype, 0.4)
         assert certainty.patients == 50
         assert set(certainty.scores) == set(SCORED)
@@ -56,7 +56,7 @@ def test_every_value_is_the_one_that_evaluate_gives_and_lies_in_its_interval(fou
 
 
 def test_the_band_holds_the_curve_and_rises(found):
-    low, high = np.array(found.test.band.low), np.array(found.test.band.high)
+    low, high = np.array(found.certainty["test"].band.low), np.array(found.certainty["test"].band.high)
     assert (low <= high).all()
     assert (np.diff(low) >= 0).all()
     assert (np.diff(high) >= 0).all()
@@ -99,11 +99,11 @@ def test_survives_json_unchanged(found):
 
 def test_what_a_missing_class_leaves_undefined_is_none():
     found = describe(films(0), only_pneumonia(films(1)), threshold=0.4)
-    assert found.test.scores["auroc"].value is None
-    assert found.test.scores["average_precision"].value is None
-    assert found.test.scores["half.specificity"].value is None
-    assert found.test.scores["half.sensitivity"].low is not None
-    assert found.test.band is None
+    assert found.certainty["test"].scores["auroc"].value is None
+    assert found.certainty["test"].scores["average_precision"].value is None
+    assert found.certainty["test"].scores["half.specificity"].value is None
+    assert found.certainty["test"].scores["half.sensitivity"].low is not None
+    assert found.certainty["test"].band is None
     assert found.fixed[0].test_read_off.value is None
     assert found.predictive[0].positive.value is None
 

@@ -34,10 +34,13 @@ def predictions(rng: np.random.Generator, normals: int, pneumonias: int, spread:
     y_true = np.array([0] * normals + [1] * pneumonias)
     logit = rng.normal(np.where(y_true, 2.0, -2.0), spread)
     paths = [f"test/{index}.jpeg" for index in range(len(y_true))]
-    return pd.DataFrame({"path": paths, "patient": paths, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))})
+    kinds = subtypes(y_true)
+    return pd.DataFrame(
+        {"path": paths, "patient": paths, "subtype": kinds, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))}
+    )
 
 
-def subtypes(y_true: pd.Series) -> np.ndarray:
+def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:
     kinds = np.where(np.arange(len(y_true)) % 3, "bacterial", "viral")
     return np.where(y_true == 1, kinds, "normal")
 

@@ -51,7 +51,8 @@ def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.Dat
         mlflow.MlflowClient().log_batch(run.info.run_id, metrics=_metrics(record))
         mlflow.log_artifacts(str(_lay_out(Path(folder), record, predictions, figures)))
         logged = mlflow.keras.log_model(
-            model,
+            # The same layers without an optimizer, whose moments would make the file two to three times as large.
+            keras.Model(model.inputs, model.outputs, name=model.name),
             name=record.recipe,
             tags=tags,
             signature=_signature(model),

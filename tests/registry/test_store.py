@@ -1,8 +1,12 @@
+import io
 import shutil
 import sqlite3
+import zipfile
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 import pytest
 from tiny_study import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
 
@@ -139,6 +143,19 @@ def test_missing_files_are_named(folder):
     shutil.rmtree(folder / "artifacts" / entry.run_id)
     with pytest.raises(UserError, match=r"^record\.json of model 2 in .* cannot be read: restore it"):
         registry.record(entry)
+
+
+def test_a_model_is_stored_without_its_optimizer(tmp_path):
+    model = tiny_model()
+    model.compile("adam", "binary_crossentropy")
+    model.fit(images(), np.array([[0], [1], [0], [1]]), verbose=0)
+    register(registry_in(tmp_path), "baseline", model)
+    (file,) = tmp_path.rglob("model.keras")
+    with zipfile.ZipFile(file) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+        kept: list[str] = []
+        weights.visit(kept.append)
+    assert any("conv2d" in name for name in kept)
+    assert not any("optimizer" in name for name in kept)
 
 
 def test_a_record_of_another_version_is_refused_in_one_line(folder):

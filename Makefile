@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare baseline weighted resnet50 gradcam hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,8 +31,9 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 
-train: $(INSTALLED) ## Check and decode the cohort, then train and register every model
+train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register every model
 	$(PNEUMO) prepare $(OPTIONS)
+	$(PNEUMO) audit $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
 	$(PNEUMO) weighted $(OPTIONS)
 	$(PNEUMO) resnet50 $(OPTIONS)
@@ -43,6 +44,9 @@ report: $(INSTALLED) ## Draw the heatmaps of mistakes and write reports/index.ht
 
 prepare baseline weighted resnet50 gradcam: $(INSTALLED) ## Run one stage alone
 	$(PNEUMO) $@ $(OPTIONS)
+
+audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort
+	$(PNEUMO) audit $(OPTIONS)
 
 hpo: $(INSTALLED) ## Search learning rate and dropout, and register the best network
 	$(PNEUMO) hpo $(OPTIONS)

@@ -69,8 +69,8 @@ class Audit(Settings):
     """What `pneumo audit` looks at besides the cohort."""
 
     originals: Path | None = None
-    """Folder, in any layout, of radiographs as they were before the cohort's were resized, known by their file names: for what resized
-    copies no longer show, such as shape and compression."""
+    """Folder, in any layout, of some of the cohort's radiographs as they were before somebody resized them, known by file name: for
+    what resized copies no longer show, such as shape and compression."""
 
 
 class Augmentation(Settings):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pneumo.cohort.layout import printable
 from pneumo.errors import UserError
@@ -30,11 +31,19 @@ def writing(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomically(file: Path, text: str) -> None:
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
     """Write beside, then replace: a reader never sees half a file."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8", newline="")
+        with beside.open("wb") as stream:
+            yield stream
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a text so that a reader never sees half of it."""
+    with replacing(file) as stream:
+        stream.write(text.encode())

@@ -1,7 +1,7 @@
 """The phantom cohort: synthetic radiographs of children with known lesions, in the layout and naming of Kermany's cohort.
 
-Nothing about acquisition (field, aspect ratio, exposure, marker, compression, films a child) depends on the label, unless a shortcut
-is planted on purpose.
+Nothing about acquisition (field, aspect ratio, exposure, marker, compression, films a child) depends on the label, unless the
+settings plant a shortcut.
 """
 
 import hashlib

@@ -4,6 +4,7 @@
 STAGES = {
     "fetch": "Fetch the public archive of radiographs.",
     "prepare": "Index the cohort, check it, and decode it into the pixel caches.",
+    "audit": "Look for leakage, and for what the making of the films gives away of their label.",
     "baseline": "Train, evaluate and register the plain CNN.",
     "weighted": "Train, evaluate and register the class-weighted CNN with dropout.",
     "resnet50": "Train a head on a frozen ImageNet backbone, fine-tune both, evaluate and register.",

@@ -27,6 +27,4 @@ def run(config: Config, console: Console) -> None:
     recipes = (config.baseline, config.weighted, config.resnet50)
     for size_px, resize in sorted({(recipe.image_size_px, recipe.resize) for recipe in recipes}):
         pixel_cache(cohort, size_px, resize, config.cohort.directory)
-    console.print(
-        f"Table and pixels in {cache_folder(cohort.root, config.cohort.directory)}\nNext: pneumo baseline", highlight=False
-    )
+    console.print(f"Table and pixels in {cache_folder(cohort.root, config.cohort.directory)}\nNext: pneumo audit", highlight=False)

@@ -90,8 +90,8 @@ def estimates(
 def percentile(value: float, draws: Draws) -> Estimate:
     """Take the middle 95 % of the draws.
 
-    No interval where too many draws give no value, nor where all give the same: a bootstrap that saw nothing vary knows nothing of
-    how it varies.
+    No interval where too many draws give no value, nor where nearly all give the same: a bootstrap that saw nothing vary knows
+    nothing of how it varies.
 
     Args:
         value: of the radiographs as they are; nan: undefined.
@@ -99,10 +99,10 @@ def percentile(value: float, draws: Draws) -> Estimate:
     if np.isnan(value):
         return Estimate(value=None)
     defined = draws[~np.isnan(draws)]
-    if defined.size < (1 - UNDEFINED_AT_MOST) * draws.size or np.ptp(defined) == 0:
+    if defined.size < (1 - UNDEFINED_AT_MOST) * draws.size:
         return Estimate(value=value)
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value=value, low=float(low), high=float(high))
+    return Estimate(value=value, low=float(low), high=float(high)) if low < high else Estimate(value=value)
 
 
 def exact(value: int, patients: int) -> Estimate:

@@ -3,13 +3,16 @@
 from pneumo.evaluation.intervals import Estimate
 from pneumo.report.drawing import rounded
 
+# So that on a narrow screen a line ends before the interval and nowhere else.
+_SPACE = "\N{NO-BREAK SPACE}"
+
 
 def interval(estimate: Estimate) -> str:
     """Write a score and its interval."""
     if estimate.value is None:
         return "–"
     ends = "–" if estimate.low is None or estimate.high is None else f"{rounded(estimate.low)} to {rounded(estimate.high)}"
-    return f"{rounded(estimate.value)} ({ends})"
+    return _breakable(rounded(estimate.value), ends)
 
 
 def percent(share: float | None) -> str:
@@ -22,7 +25,7 @@ def percent_interval(estimate: Estimate) -> str:
     if estimate.value is None:
         return "–"
     ends = "–" if estimate.low is None or estimate.high is None else f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
-    return f"{estimate.value:.1%} ({ends})"
+    return _breakable(f"{estimate.value:.1%}", ends)
 
 
 def signed(number: float | None) -> str:
@@ -35,7 +38,7 @@ def signed_interval(estimate: Estimate) -> str:
     if estimate.value is None:
         return "–"
     ends = "–" if estimate.low is None else f"{signed(estimate.low)} to {signed(estimate.high)}"
-    return f"{signed(estimate.value)} ({ends})"
+    return _breakable(signed(estimate.value), ends)
 
 
 def probability(p: float | None) -> str:
@@ -49,3 +52,7 @@ def duration(seconds: float) -> str:
     """Write how long something took."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _breakable(value: str, ends: str) -> str:
+    return f"{value.replace(' ', _SPACE)} ({ends.replace(' ', _SPACE)})"

@@ -124,9 +124,9 @@ def test_a_gallery_that_shows_nothing_is_not_ticked(inputs):
 
 
 def test_how_numbers_are_written():
-    assert words.interval(Estimate(value=0.95, low=0.9, high=0.9998)) == "0.950 (0.900 to > 0.999)"
+    assert words.interval(Estimate(value=0.95, low=0.9, high=0.9998)) == "0.950 (0.900\xa0to\xa0>\xa00.999)"
     assert words.interval(Estimate(value=1)) == "1.000 (–)"
-    assert words.percent_interval(Estimate(value=0.5, low=0.25, high=0.75)) == "50.0% (25.0 to 75.0)"
-    assert words.signed_interval(Estimate(value=-0.01, low=-0.02, high=0.01)) == "−0.010 (−0.020 to +0.010)"
+    assert words.percent_interval(Estimate(value=0.5, low=0.25, high=0.75)) == "50.0% (25.0\xa0to\xa075.0)"
+    assert words.signed_interval(Estimate(value=-0.01, low=-0.02, high=0.01)) == "−0.010 (−0.020\xa0to\xa0+0.010)"
     assert [words.interval(Estimate(value=None)), words.signed(None), words.probability(None)] == ["–"] * 3
     assert [words.probability(0.0004), words.probability(0.04)] == ["< 0.001", "0.040"]

@@ -35,9 +35,7 @@ def predictions(rng: np.random.Generator, normals: int, pneumonias: int, spread:
     logit = rng.normal(np.where(y_true, 2.0, -2.0), spread)
     paths = [f"test/{index}.jpeg" for index in range(len(y_true))]
     kinds = subtypes(y_true)
-    return pd.DataFrame(
-        {"path": paths, "patient": paths, "subtype": kinds, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))}
-    )
+    return pd.DataFrame({"path": paths, "patient": paths, "subtype": kinds, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))})
 
 
 def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:

@@ -177,14 +177,15 @@ def _is_lost(bounds: _Bounds) -> bool:
 def _leaders(lost: Sequence[str], bounds: Mapping[str, _Bounds], parts: Mapping[str, _Films]) -> dict[str, str]:
     """Find the traits that are lost only because another one is, and name that one for each.
 
-    Wide films show more air at their sides, so their borders are darker too. The trait that loses most is taken first; what it
-    explains is taken out of the others, and whoever is still lost then is a shortcut of its own.
+    Wide films show more air at their sides, so their borders are darker too. The trait that says most of the label in training is
+    taken first, since a cause says more of it than its consequences; what it explains is taken out of the others, and whoever is
+    still lost then is a shortcut of its own.
     """
     leaders: dict[str, str] = {}
     named: list[str] = []
     remaining = list(lost)
     while remaining:
-        leader = max(remaining, key=lambda name: bounds[name].loss)
+        leader = max(remaining, key=lambda name: bounds[name].strength)
         named.append(leader)
         remaining.remove(leader)
         if not remaining:
@@ -216,4 +217,4 @@ def _statistic(values: npt.NDArray[np.float64], y_true: Labels) -> Statistic | N
     if np.unique(values[known]).size < 2 or np.unique(y_true[known]).size < 2:  # noqa: PLR2004
         return None
     area = auroc(y_true[known], values[known])
-    return lambda weights: area(weights[:, known])
+    return area if known.all() else lambda weights: area(weights[:, known])

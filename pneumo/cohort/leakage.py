@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from pneumo.cohort.traits import Pixels
 
 ALIKE = 0.92
-"""Correlation from which two films of different patients count as almost identical: see docs/decisions/0010-audit.md."""
+"""Correlation from which two films of different patients count as almost identical: see docs/decisions/0012-audit.md."""
 SHOWN = 5
 _BAND_PX = 3
 _BLOCK = 512

@@ -1,7 +1,7 @@
 """Which traits of a film's making give its label away in train and not in test: shortcuts, which a network may take.
 
 A trait that the disease changes does so in both. A trait that goes with the label in train and clearly less in test went with it by
-the way the films were gathered. The rule and its margins are explained in docs/decisions/0010-audit.md.
+the way the films were gathered. The rule and its margins are explained in docs/decisions/0012-audit.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ FEWEST = 20
 """Patients of each class, below which a part says too little."""
 CHANCE = 0.5
 
-Verdict = Literal["shortcut", "along", "shared", "untested", "silent", "constant", "too_few"]
+Verdict = Literal["shortcut", "along", "shared", "unclear", "untested", "silent", "constant", "too_few"]
 
 
 class Finding(Result):
@@ -127,8 +127,10 @@ def _verdicts(parts: Mapping[str, _Films], areas: Mapping[str, Mapping[str, _Are
             verdicts[name] = "shortcut"
         elif bounds[name].strength <= PREDICTS:
             verdicts[name] = "silent"
+        elif not tested:
+            verdicts[name] = "untested"
         else:
-            verdicts[name] = "shared" if tested else "untested"
+            verdicts[name] = "shared" if _is_kept(area, test[name]) else "unclear"
     return verdicts, leaders
 
 
@@ -172,6 +174,14 @@ def _studentised(value: float, draws: Draws) -> Draws:
 
 def _is_lost(bounds: _Bounds) -> bool:
     return bounds.strength > PREDICTS and bounds.loss > LOST
+
+
+def _is_kept(training: _Area, test: _Area) -> bool:
+    """Whether test surely lies on the same side of chance as training."""
+    if np.isnan(test.value):
+        return False
+    side = 1 if training.value >= CHANCE else -1
+    return bool(np.nanquantile(side * (test.draws - CHANCE), (1 - LEVEL) / 2) > 0)
 
 
 def _leaders(lost: Sequence[str], bounds: Mapping[str, _Bounds], parts: Mapping[str, _Films]) -> dict[str, str]:

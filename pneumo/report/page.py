@@ -13,6 +13,7 @@ import jinja2
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
+from pneumo.report.audit_section import WORDS, audit_section
 from pneumo.report.checklist import Item, checklist
 from pneumo.report.contents import draw_pictures, draw_section
 from pneumo.report.drawing import rounded
@@ -52,7 +53,7 @@ def write_report(
     models: Sequence[ModelResult],
     experiments: Experiments = NO_EXPERIMENTS,
 ) -> Path:
-    """Write index.html, metrics.json and figures/ into a folder; heatmaps that lie in its gradcam/ are shown.
+    """Write index.html, metrics.json and figures/ into a folder; heatmaps and the audit that lie in it are shown.
 
     Raises:
         UserError: there is no model, a model or an experiment was made on other radiographs, or a model's predictions do not fit
@@ -64,9 +65,12 @@ def write_report(
         draw_section(directory, model, each, cohort.synthetic) for model, each in zip(models, statistics.models, strict=True)
     ]
     pictures = draw_pictures(cohort, samples, models, statistics.models, experiments)
-    numbers = metrics(cohort, models, statistics, experiments)
+    audit = audit_section(directory, cohort.fingerprint)
+    numbers = metrics(cohort, models, statistics, experiments) | {"audit": audit.numbers()}
     content = {
         "cohort": cohort,
+        "audit": audit,
+        "words": WORDS,
         "models": models,
         "sections": sections,
         "comparisons": statistics.comparisons,
@@ -78,7 +82,7 @@ def write_report(
     items = checklist(_render(content, ()))
     page = _render(content, items)
     numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
-    drawn = [*pictures.all(), *(picture for section in sections for picture in section.all())]
+    drawn = [*pictures.all(), *audit.pictures(), *(picture for section in sections for picture in section.all())]
     return write_files(directory, page, numbers, drawn)
 
 

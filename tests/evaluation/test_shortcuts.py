@@ -83,6 +83,15 @@ def test_a_weak_trait_is_not_worth_a_warning():
     assert finding.verdict == "silent"
 
 
+def test_where_test_can_neither_confirm_nor_refute_it_is_said():
+    made = Made(2, {"training": 400, "validation": 20, "test": 100})
+    made.shift("border", 0.9, parts=("training", "validation"))
+    made.shift("border", 0.1, parts=("test",))
+    finding = made.findings()["border"]
+    assert finding.test.low < 0.5 < finding.test.value
+    assert finding.verdict == "unclear"
+
+
 def test_a_trait_that_follows_another_is_part_of_its_shortcut():
     made = Made(3)
     made.shift("aspect_ratio", 2.5, parts=("training", "validation"))

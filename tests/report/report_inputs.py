@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from pneumo.cohort.leakage import Group, Leakage, Pair
+from pneumo.evaluation.audit import Audit, Originals
+from pneumo.evaluation.intervals import Estimate
+from pneumo.evaluation.pixel_floor import PixelFloor
 from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.shortcuts import Finding
 from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
 from tests.tiny_experiments import ablation, cross_validation
 
@@ -128,7 +133,49 @@ def experiments(synthetic: bool) -> Experiments:
     )
 
 
+def audited(synthetic: bool) -> Audit:
+    def area(value: float) -> Estimate:
+        return Estimate(value=value, low=value - 0.05, high=value + 0.05)
+
+    def finding(trait: str, verdict: str, training: float, test: float | None, along_with: str | None = None) -> Finding:
+        there = Estimate(value=None) if test is None else area(test)
+        return Finding(
+            trait=trait, training=area(training), validation=area(training), test=there, verdict=verdict, along_with=along_with
+        )
+
+    nothing = Estimate(value=None)
+    quantisation = finding("quantisation", "untested", 0.94, None)
+    return Audit(
+        created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        data_fingerprint=FINGERPRINT,
+        synthetic=synthetic,
+        images=42,
+        leakage=Leakage(
+            patients=30, patients_in_several_splits=0, patients_in_several_parts=0, left_out={}, alike_from=0.92,
+            identical=(Group(paths=(f"train/{HOSTILE}", "train/b.jpeg"), splits=("train",), labels=("NORMAL",), patients=1),),
+            identical_across_splits=0, identical_with_two_labels=0, almost_identical=(),
+            most_alike=(Pair(first=HOSTILE, second="b.jpeg", correlation=0.81, across_splits=True, across_labels=False),),
+        ),
+        findings=(
+            finding("aspect_ratio", "shortcut", 0.93, 0.55),
+            finding("border", "along", 0.31, 0.48, "aspect_ratio"),
+            Finding(trait="colour", training=nothing, validation=nothing, test=nothing, verdict="constant"),
+            finding("mean", "shared", 0.71, 0.69),
+        ),
+        originals=Originals(images=9, findings=(quantisation,), stretch_follows_shape=area(0.8)),
+        pixel_floor=PixelFloor(
+            side_px=32, folds=5, cross_validated=area(0.9), test=area(0.7), sensitivity=area(0.9), specificity=area(0.4)
+        ),
+    )  # fmt: skip
+
+
+def write_audit(directory: Path, synthetic: bool) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "audit.json").write_text(audited(synthetic).model_dump_json())
+
+
 def make_inputs(directory: Path, synthetic: bool) -> Inputs:
+    write_audit(directory, synthetic)
     write_gallery(directory / "gradcam" / "baseline-v1", {"false_positive": 2})
     write_gallery(directory / "gradcam" / "weighted $x^$-v2", {"false_positive": 1, "false_negative": 2})
     samples = tuple(Sample(film(number), f"NORMAL, {HOSTILE}") for number in range(3))

@@ -44,7 +44,7 @@ def pixel_floor(thumbnails: npt.NDArray[np.uint8], table: pd.DataFrame, seed: in
         seed: of the folds.
     """
     images, factor = len(thumbnails), thumbnails.shape[1] // SIDE_PX
-    pixels = thumbnails.reshape(images, SIDE_PX, factor, SIDE_PX, factor).mean(axis=(2, 4)).reshape(images, -1)
+    pixels = thumbnails.reshape(images, SIDE_PX, factor, SIDE_PX, factor).mean(axis=(2, 4), dtype=np.float32).reshape(images, -1)
     y_true = (table["label"] == "PNEUMONIA").to_numpy().astype(int)
     train, test = ((table["split"] == split).to_numpy() for split in ("train", "test"))
     patients = table["patient"].to_numpy(str)
@@ -77,5 +77,5 @@ def _regression() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000))
 
 
-def _scores(regression: Pipeline, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return regression.predict_proba(pixels)[:, 1]
+def _scores(regression: Pipeline, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return regression.predict_proba(pixels)[:, 1].astype(np.float64)

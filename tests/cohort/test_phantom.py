@@ -117,6 +117,30 @@ def test_lungs_are_darker_than_the_chest_between_and_around_them(root, films):
         assert grey[chest][lung[chest]].mean() < grey[chest][~lung[chest]].mean()
 
 
+def by_split_and_label(folder):
+    found = defaultdict(list)
+    for path in sorted(folder.glob("*/*/*.jpeg")):
+        found[path.parts[-3], path.parts[-2]].append(np.asarray(Image.open(path), float))
+    return found
+
+
+def test_a_planted_shape_gives_the_label_away_in_train_only(tmp_path):
+    planted = by_split_and_label(write_cohort(SMALLEST.model_copy(update={"shortcut": "aspect"}), tmp_path))
+    shapes = {where: [film.shape[1] / film.shape[0] for film in films] for where, films in planted.items()}
+    assert max(shapes["train", "NORMAL"]) < min(shapes["train", "PNEUMONIA"])
+    assert max(shapes["test", "NORMAL"]) > min(shapes["test", "PNEUMONIA"])
+
+
+def test_a_planted_marker_changes_nothing_but_the_marker(tmp_path):
+    clean = by_split_and_label(write_cohort(SMALLEST, tmp_path))
+    planted = by_split_and_label(write_cohort(SMALLEST.model_copy(update={"shortcut": "marker"}), tmp_path))
+    for where, films in planted.items():
+        for film, usual in zip(films, clean[where], strict=True):
+            middle = np.s_[:, film.shape[1] // 4 : -film.shape[1] // 4]
+            assert np.array_equal(film[middle], usual[middle])
+    assert any((film != usual).any() for film, usual in zip(planted["train", "NORMAL"], clean["train", "NORMAL"], strict=True))
+
+
 def test_acquisition_says_nothing_about_the_label(root, films):
     y_true = np.array(["PNEUMONIA" in film.parts for film in films])
     aspects, encodings, per_patient = [], set(), defaultdict(lambda: defaultdict(int))

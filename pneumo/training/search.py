@@ -25,7 +25,7 @@ from skopt import space as skopt_space
 from pneumo.config import Hpo
 from pneumo.errors import UserError
 from pneumo.evaluation.search_result import Point, SearchResult
-from pneumo.training.search_fits import SearchData, finished_fit, kept_fit, reset
+from pneumo.training.search_fits import SearchData, finished_fit, kept_fit, shared_network
 from pneumo.training.workers import backend, watching
 
 # What a failed fit counts as: finite, for the search ends at anything else, and no better than any that did not fail. A network of
@@ -84,7 +84,7 @@ class SearchedClassifier(KerasClassifier):
 
     def _fit_keras_model(self, X: np.ndarray, y: np.ndarray, **_: Any) -> None:  # noqa: N803
         parameters = {name: float(getattr(self, name)) for name in PARAMETERS}
-        self.finished_ = finished_fit(self.model_, self.data, X[:, 0], parameters)
+        self.finished_ = finished_fit(self.data, X[:, 0], parameters)
         self.held_out_ = np.setdiff1d(self.data.rows, X[:, 0])
 
     def _predict_raw(self, X: np.ndarray, **_: Any) -> np.ndarray:  # noqa: N803
@@ -120,7 +120,7 @@ def bayes_search(data: SearchData, settings: Hpo, folds: Folds, console: Console
     """
     space = _space(settings)
     classifier = SearchedClassifier(
-        model=reset_network, data=data, loss="binary_crossentropy", **{name: low for name, (low, _) in space.items()}
+        model=network, data=data, loss="binary_crossentropy", **{name: low for name, (low, _) in space.items()}
     )
     search = skopt.BayesSearchCV(
         classifier,
@@ -144,9 +144,9 @@ def bayes_search(data: SearchData, settings: Hpo, folds: Folds, console: Console
     return result, search
 
 
-def reset_network(data: SearchData, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> Any:
-    """Build for scikeras, which passes by name what the network depends on."""
-    return reset(data.recipe, learning_rate=learning_rate, dense_dropout=dense_dropout, convolution_dropout=convolution_dropout)
+def network(data: SearchData, **_: Any) -> Any:
+    """Build for scikeras, once in a process; a fit sets the rates of its point itself."""
+    return shared_network(data.recipe)[0]
 
 
 def search_figures(search: skopt.BayesSearchCV, scoring: str, synthetic: bool) -> dict[str, bytes]:

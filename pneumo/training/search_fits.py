@@ -6,6 +6,7 @@ was killed finds the fits that were finished and goes on from there.
 
 import hashlib
 import json
+import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,8 @@ from pneumo.training.precision import prepare
 # To be raised when a fit's result changes for a reason that is in no setting: finished fits are then made again.
 VERSION = 1
 NOT_A_NUMBER = "the loss was no longer a number"
+# A cluster's worker may run fits in several threads, and the network is one for all: they take turns.
+_ONE_AT_A_TIME = threading.RLock()
 # What a fit may die of that leaves the search alive: no room for the network, or a shape that cannot be.
 FAILURES = (tf.errors.OpError, ArithmeticError, MemoryError, ValueError)
 
@@ -79,9 +82,14 @@ class AdjustableDropout(keras.layers.Dropout):
         return tf.nn.experimental.stateless_dropout(inputs, rate, seed)
 
 
-@lru_cache(maxsize=1)
 def shared_network(recipe: Recipe) -> tuple[keras.Model, list[np.ndarray]]:
     """Build and compile a recipe's network once in a process, with the values that its variables start from."""
+    with _ONE_AT_A_TIME:
+        return _built(recipe)
+
+
+@lru_cache(maxsize=1)
+def _built(recipe: Recipe) -> tuple[keras.Model, list[np.ndarray]]:
     prepare(recipe.fit)
     # Any rates but zero, at which the builder leaves dropout out.
     network = recipe.network.model_copy(update={"dense_dropout": 0.5, "convolution_dropout": 0.5})
@@ -91,29 +99,17 @@ def shared_network(recipe: Recipe) -> tuple[keras.Model, list[np.ndarray]]:
     return model, [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]
 
 
-def reset(recipe: Recipe, *, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> keras.Model:
-    """Give the shared network the variables of one just built, the optimizer's included, and the rates of a point."""
-    model, initial = shared_network(recipe)
-    for variable, value in zip((*model.variables, *model.optimizer.variables), initial, strict=True):
-        variable.assign(value)
-    model.optimizer.learning_rate.assign(learning_rate)
-    for layer in model.layers:
-        if isinstance(layer, AdjustableDropout):
-            layer.adjustable_rate.assign(dense_dropout if layer.name == "dense_dropout" else convolution_dropout)
-    return model
-
-
-def finished_fit(model: keras.Model, data: SearchData, rows: np.ndarray, parameters: dict[str, float]) -> FinishedFit:
+def finished_fit(data: SearchData, rows: np.ndarray, parameters: dict[str, float]) -> FinishedFit:
     """Train on some rows and score the others, unless that was done before."""
     kept = kept_fit(data, rows, parameters)
     # What failed for want of memory may do better this time; what diverged will diverge again.
     if kept is not None and kept.failure in {None, NOT_A_NUMBER}:
         return kept
-    held_out = np.setdiff1d(data.rows, rows)
     started = time.monotonic()
     scores, failure = None, None
     try:
-        scores = _train_and_score(model, data, np.sort(rows), held_out)
+        with _ONE_AT_A_TIME:
+            scores = _train_and_score(data, np.sort(rows), parameters)
         if not np.isfinite(scores).all():
             scores, failure = None, NOT_A_NUMBER
     except FAILURES as error:
@@ -135,14 +131,27 @@ def kept_fit(data: SearchData, rows: np.ndarray, parameters: dict[str, float]) -
     return kept
 
 
+def _reset(recipe: Recipe, *, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> keras.Model:
+    """Give the shared network the variables of one just built, the optimizer's included, and the rates of a point."""
+    model, initial = shared_network(recipe)
+    for variable, value in zip((*model.variables, *model.optimizer.variables), initial, strict=True):
+        variable.assign(value)
+    model.optimizer.learning_rate.assign(learning_rate)
+    for layer in model.layers:
+        if isinstance(layer, AdjustableDropout):
+            layer.adjustable_rate.assign(dense_dropout if layer.name == "dense_dropout" else convolution_dropout)
+    return model
+
+
 def _file(data: SearchData, rows: np.ndarray, parameters: dict[str, float]) -> Path:
     identity: list[Any] = [VERSION, data.identity, data.recipe.model_dump(mode="json"), sorted(parameters.items())]
     identity += [np.sort(rows).tolist(), data.rows.tolist()]
     return data.directory / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]}.json"
 
 
-def _train_and_score(model: keras.Model, data: SearchData, rows: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return the probability of each held-out row; not a number where the training left its path."""
+def _train_and_score(data: SearchData, rows: np.ndarray, parameters: dict[str, float]) -> np.ndarray:
+    """Return the probability of each row of the search that was not trained on; not a number where the training left its path."""
+    model = _reset(data.recipe, **parameters)
     pixels = np.load(data.pixels, mmap_mode="r")
     labels = dict(zip(data.rows.tolist(), data.y_true.tolist(), strict=True))
     y_true = np.array([labels[row] for row in rows.tolist()])
@@ -165,6 +174,7 @@ def _train_and_score(model: keras.Model, data: SearchData, rows: np.ndarray, hel
         verbose=0,
         callbacks=[keras.callbacks.TerminateOnNaN()],
     )
+    held_out = np.setdiff1d(data.rows, rows)
     batches = evaluation_batches(pixels, held_out, np.zeros(len(held_out), np.int64), batch_size=settings.batch_size)
     scores: np.ndarray = model.predict(batches, verbose=0)[:, 0].astype(float)
     return scores

@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.nets import cnn
 from pneumo.training.fit import compile_model
 from pneumo.training.precision import prepare
-from pneumo.training.search_fits import NOT_A_NUMBER, AdjustableDropout, SearchData, finished_fit, kept_fit, reset, shared_network
+from pneumo.training.search_fits import NOT_A_NUMBER, AdjustableDropout, SearchData, finished_fit, kept_fit, shared_network
 
 RECIPE = Recipe(
     image_size_px=16,
@@ -43,15 +46,14 @@ def plain_fit(data, rows):
 
 def test_a_fit_of_the_search_is_the_fit_that_a_stage_would_make_whatever_was_fitted_before(data):
     rows = data.rows[:20]
-    model = reset(RECIPE, learning_rate=1e-4, dense_dropout=0.05, convolution_dropout=0.4)
-    finished_fit(model, data, data.rows[8:], {"learning_rate": 1e-4, "dense_dropout": 0.05, "convolution_dropout": 0.4})
-    ours = finished_fit(reset(RECIPE, **POINT), data, rows, POINT)
+    finished_fit(data, data.rows[8:], {"learning_rate": 1e-4, "dense_dropout": 0.05, "convolution_dropout": 0.4})
+    ours = finished_fit(data, rows, POINT)
     assert ours.failure is None
     np.testing.assert_allclose(ours.y_score, plain_fit(data, rows), rtol=1e-6)
 
 
 def test_another_point_and_another_fold_need_no_other_trace(data, monkeypatch):
-    finished_fit(reset(RECIPE, **POINT), data, data.rows[:20], POINT)
+    finished_fit(data, data.rows[:20], POINT)
     model, _ = shared_network(RECIPE)
 
     def traced_again(*_):
@@ -60,7 +62,7 @@ def test_another_point_and_another_fold_need_no_other_trace(data, monkeypatch):
     monkeypatch.setattr(model, "train_step", traced_again)
     monkeypatch.setattr(model, "predict_step", traced_again)
     for point in (POINT | {"dense_dropout": 0.2}, POINT | {"learning_rate": 1e-4}):
-        assert finished_fit(reset(RECIPE, **point), data, data.rows[5:], point).failure is None
+        assert finished_fit(data, data.rows[5:], point).failure is None
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
@@ -76,9 +78,17 @@ def test_adjustable_dropout_drops_what_keras_own_does(policy):
     keras.config.set_dtype_policy("float32")
 
 
+def test_fits_in_several_threads_do_not_disturb_one_another(data):
+    points = [POINT | {"dense_dropout": rate} for rate in (0.1, 0.2, 0.3, 0.4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda point: finished_fit(data, data.rows[:20], point).y_score, points))
+    alone = replace(data, directory=data.directory.with_name("alone"))
+    assert together == [finished_fit(alone, data.rows[:20], point).y_score for point in points]
+
+
 def test_a_finished_fit_is_not_made_again(data):
-    first = finished_fit(reset(RECIPE, **POINT), data, data.rows[:20], POINT)
-    again = finished_fit(reset(RECIPE, **POINT), data, data.rows[:20], POINT)
+    first = finished_fit(data, data.rows[:20], POINT)
+    again = finished_fit(data, data.rows[:20], POINT)
     assert again == first
     assert again.seconds == first.seconds
     other = [kept_fit(data, data.rows[:19], POINT), kept_fit(data, data.rows[:20], POINT | {"dense_dropout": 0.1})]
@@ -86,7 +96,7 @@ def test_a_finished_fit_is_not_made_again(data):
 
 
 def test_a_fit_cut_short_while_written_counts_as_none(data):
-    finished_fit(reset(RECIPE, **POINT), data, data.rows[:20], POINT)
+    finished_fit(data, data.rows[:20], POINT)
     (file,) = data.directory.iterdir()
     file.write_bytes(file.read_bytes()[:50])
     assert kept_fit(data, data.rows[:20], POINT) is None
@@ -94,8 +104,8 @@ def test_a_fit_cut_short_while_written_counts_as_none(data):
 
 def test_a_loss_that_is_no_number_is_a_failed_fit(data):
     point = POINT | {"learning_rate": 1e30}
-    failed = finished_fit(reset(RECIPE, **point), data, data.rows[:20], point)
+    failed = finished_fit(data, data.rows[:20], point)
     assert (failed.failure, failed.y_score) == (NOT_A_NUMBER, None)
-    assert finished_fit(reset(RECIPE, **point), data, data.rows[:20], point) == failed
+    assert finished_fit(data, data.rows[:20], point) == failed
     # And the next fit does not suffer from it.
-    assert finished_fit(reset(RECIPE, **POINT), data, data.rows[:20], POINT).failure is None
+    assert finished_fit(data, data.rows[:20], POINT).failure is None

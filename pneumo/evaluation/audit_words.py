@@ -31,7 +31,7 @@ def finding_sentence(finding: Finding) -> str:
         if trait.saved
         else "the disease may do this; if the making of the films does, this test split cannot show it"
     )
-    harmless = "No disease changes this, so a network may read it in place of one." if trait.saved else ""
+    certain = "No disease changes this: unless test shares it, it is a shortcut." if trait.saved else ""
     along = TRAITS[finding.along_with].title if finding.along_with else ""
     return {
         "shortcut": f"In train, {films}, in test in {tested} (chance: 50 %): a network may read the label off the {trait.title}."
@@ -39,7 +39,7 @@ def finding_sentence(finding: Finding) -> str:
         "along": f"The {trait.title} is part of the shortcut by {along}, and gives nothing away beyond it.",
         "shared": f"{films} in train, and in {tested} in test: {shared}.",
         "unclear": f"{films} in train, and in {tested} in test: too few test films to tell whether this carries over.",
-        "untested": f"{films} in train; how it is in test, these films do not show. {harmless}",
+        "untested": f"{films} in train; how it is in test, these films do not show. {certain}",
         "silent": f"The {trait.title} says little about the label in train.",
         "constant": f"The {trait.title} is the same for all films of train, or not known.",
         "too_few": f"The {trait.title} cannot be judged: that takes {FEWEST} patients of each class in train and in test.",

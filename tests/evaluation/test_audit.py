@@ -123,7 +123,7 @@ def finding(trait, verdict, training, test, along_with=None):
         (
             finding("quantisation", "untested", 0.97, None),
             "PNEUMONIA films are compressed more strongly than NORMAL ones in 97 % of pairs in train; how it is in test, these "
-            "films do not show. No disease changes this, so a network may read it in place of one.",
+            "films do not show. No disease changes this: unless test shares it, it is a shortcut.",
         ),
     ],
     ids=lambda value: value.verdict if isinstance(value, Finding) else "",

@@ -30,12 +30,14 @@ DATA_OVERHEAD = 1.15
 DECODING_AS_FAST = 1.5
 SEARCH_AS_FAST = 2.0
 FROZEN_AS_FAST = 4.0
-# Of the search, as many films of those that an epoch passes over, and this budget.
-SEARCH_SHARE = 0.5
-SEARCH_BUDGET = {"points": 2, "folds": 2}
+# Searching and transfer learning take this share of the films that an epoch passes over.
+SHARE = 0.5
+# Short fits, such as a search on a laptop is made of: the longer they are, the more of both ways is the network itself.
+SEARCH_BUDGET = {"points": 3, "folds": 3}
 SEARCH_EPOCHS = 3
-# The frozen phase is compared on small radiographs, with a backbone of random weights: its time does not depend on them.
-FROZEN = {"image_size_px": 112, "network": Backbone(weights="none")}
+SEARCH_SIZE_PX = 64
+# A backbone of random weights takes the same time as one of ImageNet's.
+FROZEN_NETWORK = Backbone(weights="none")
 FROZEN_EPOCHS = 10
 FROZEN_SHARE_OF_VALIDATION = 0.2
 
@@ -104,10 +106,11 @@ def measure_training(config: Config, console: Console) -> list[Comparison]:
 def measure_search(config: Config, console: Console) -> list[Comparison]:
     """A fit of the search against a fit of the obvious one."""
     recipe = config.hpo.recipe
-    recipe = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"epochs": SEARCH_EPOCHS})})
+    fit = recipe.fit.model_copy(update={"epochs": SEARCH_EPOCHS})
+    recipe = recipe.model_copy(update={"image_size_px": SEARCH_SIZE_PX, "fit": fit})
     settings = config.hpo.model_copy(update={**SEARCH_BUDGET, "recipe": recipe, "backend": "serial"})
     cohort = index(config)
-    rows, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SEARCH_SHARE))
+    rows, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SHARE))
     splits = list(folds(cohort.table.iloc[rows], settings.folds, settings.seed))
     console.print(f"Searching: {settings.points} points on {settings.folds} folds of {len(rows)} films …", highlight=False)
     pairs = [
@@ -121,9 +124,9 @@ def measure_search(config: Config, console: Console) -> list[Comparison]:
 def measure_frozen_phase(config: Config, console: Console) -> list[Comparison]:
     """The first phase of `resnet50`, on cached features, against passing over the whole frozen network in every epoch."""
     fit = config.resnet50.fit.model_copy(update={"epochs": FROZEN_EPOCHS, "early_stopping_patience": None})
-    recipe = config.resnet50.model_copy(update={**FROZEN, "fit": fit})
+    recipe = config.resnet50.model_copy(update={"network": FROZEN_NETWORK, "fit": fit})
     cohort = index(config)
-    _, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * (1 + FROZEN_SHARE_OF_VALIDATION)))
+    _, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SHARE * (1 + FROZEN_SHARE_OF_VALIDATION)))
     training_rows, validation_rows = np.split(np.arange(len(pixels)), [round(len(pixels) / (1 + FROZEN_SHARE_OF_VALIDATION))])
     radiographs = Radiographs(pixels, cohort.fingerprint, training_rows, validation_rows)
     console.print(f"Frozen phase on {len(radiographs.training)} films, {FROZEN_EPOCHS} epochs …", highlight=False)

@@ -9,11 +9,10 @@ from rich.console import Console
 
 from pneumo.config import Recipe, Transfer
 from pneumo.errors import UserError
-from pneumo.images.batches import training_batches
 from pneumo.nets import cnn
 from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
-from pneumo.study.scoring import batches_of, class_weight, trainable_parameters
+from pneumo.study.scoring import augmented_batches, batches_of, class_weight, trainable_parameters
 from pneumo.study.transfer import train_in_phases
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.state import History
@@ -61,24 +60,16 @@ def delete_state(study: Study) -> None:
 
 
 def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | None, console: Console) -> Trained:
-    settings, rows, y_true = recipe.fit, study.rows("training"), study.y_true("training")
+    settings = recipe.fit
     model = cnn.build(recipe.network, recipe.image_size_px)
     compile_model(model, settings)
     return Trained(
         *fit(
             model,
-            lambda epochs: training_batches(
-                study.pixels,
-                rows,
-                y_true,
-                augmentation=recipe.augmentation,
-                batch_size=settings.batch_size,
-                epochs=epochs,
-                seed=settings.seed,
-            ),
+            augmented_batches(study),
             batches_of(study, "validation", weights),
             settings,
-            steps_per_epoch=-(-len(rows) // settings.batch_size),
+            steps_per_epoch=-(-len(study.rows("training")) // settings.batch_size),
             class_weight=weights,
             directory=study.directory,
             console=console,

@@ -1,12 +1,14 @@
 """A part of a study as batches, and a network's scores of it."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
-from pneumo.images.batches import evaluation_batches
+from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.study.definition import Study
 
 
@@ -25,6 +27,24 @@ def predict(study: Study, model: keras.Model, part: str) -> pd.DataFrame:
 def trainable_parameters(model: keras.Model) -> int:
     """Count the weights that training may change."""
     return int(sum(np.prod(weight.shape) for weight in model.trainable_weights))
+
+
+def augmented_batches(study: Study) -> Callable[[range], tf.data.Dataset]:
+    """What gives the training radiographs of a range of epochs, shuffled and augmented as the recipe says."""
+    recipe, rows, y_true = study.recipe, study.rows("training"), study.y_true("training")
+
+    def batches(epochs: range) -> tf.data.Dataset:
+        return training_batches(
+            study.pixels,
+            rows,
+            y_true,
+            augmentation=recipe.augmentation,
+            batch_size=recipe.fit.batch_size,
+            epochs=epochs,
+            seed=recipe.fit.seed,
+        )
+
+    return batches
 
 
 def batches_of(study: Study, part: str, weights: dict[int, float] | None = None) -> tf.data.Dataset:

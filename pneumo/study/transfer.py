@@ -11,11 +11,10 @@ from rich.console import Console
 from pneumo.config import Transfer
 from pneumo.evaluation.operating_point import lock_threshold
 from pneumo.evaluation.scores import Evaluation, evaluate
-from pneumo.images.batches import training_batches
 from pneumo.nets import backbone
 from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
-from pneumo.study.scoring import batches_of, predict, trainable_parameters
+from pneumo.study.scoring import augmented_batches, batches_of, predict, trainable_parameters
 from pneumo.training.features import Features, Radiographs, feature_batches, frozen_features, weights_digest
 from pneumo.training.fit import compile_model, fit
 
@@ -87,25 +86,16 @@ def _fine_tune(
 ) -> tuple[keras.Model, Phase]:
     rate = recipe.fit.learning_rate * recipe.fine_tuning_rate_factor
     settings = recipe.fit.model_copy(update={"epochs": recipe.fine_tuning_epochs, "learning_rate": rate})
-    rows, y_true = study.rows("training"), study.y_true("training")
     backbone.unfreeze(model, recipe.network.unfrozen_fraction)
     compile_model(model, settings)
     share = f"{recipe.network.unfrozen_fraction:.0%}"
     console.print(f"Phase 2 of 2: the upper {share} of the layers of {recipe.network.architecture} with the head", highlight=False)
     model, history, seconds = fit(
         model,
-        lambda epochs: training_batches(
-            study.pixels,
-            rows,
-            y_true,
-            augmentation=recipe.augmentation,
-            batch_size=settings.batch_size,
-            epochs=epochs,
-            seed=settings.seed,
-        ),
+        augmented_batches(study),
         batches_of(study, "validation", weights),
         settings,
-        steps_per_epoch=-(-len(rows) // settings.batch_size),
+        steps_per_epoch=-(-len(study.rows("training")) // settings.batch_size),
         class_weight=weights,
         directory=directory,
         console=console,

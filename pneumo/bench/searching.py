@@ -64,6 +64,6 @@ def plain_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: F
 
 def _network(recipe: Recipe, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> keras.Model:
     rates = {"dense_dropout": dense_dropout, "convolution_dropout": convolution_dropout}
-    model = cnn.build(recipe.network.model_copy(update=rates), recipe.image_size_px)
+    model = cnn.build(recipe.network.model_copy(update=rates), recipe.image_size_px, recipe.fit.seed)
     compile_model(model, recipe.fit.model_copy(update={"learning_rate": learning_rate}))
     return model

@@ -39,7 +39,7 @@ def reference_epoch(recipe: Recipe, folder: str) -> Cost:
         class_mode="binary",
         seed=recipe.fit.seed,
     )
-    plain = cnn.build(recipe.network, recipe.image_size_px)
+    plain = cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
     model = keras.models.clone_model(plain, input_tensors=keras.Input((recipe.image_size_px, recipe.image_size_px, 3)))
     compile_model(model, recipe.fit)
     model.fit(batches, verbose=0)
@@ -55,7 +55,7 @@ def our_epoch(recipe: Recipe, pixels: np.ndarray, y_true: np.ndarray) -> tuple[C
     The two take turns in one process, so that both have the same luck with the machine.
     """
     prepare(recipe.fit)
-    model = cnn.build(recipe.network, recipe.image_size_px)
+    model = cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
     compile_model(model, recipe.fit)
     batch_size = recipe.fit.batch_size
     steps = len(y_true) // batch_size

@@ -83,10 +83,8 @@ def observe(config: Config) -> dict[str, Any]:
         study = _smaller(
             load(config.model_copy(update={"registry": registry}), "reproduce", recipe, quiet), config.reproduce.patients
         )
-        initial = cnn.build(recipe.network, recipe.image_size_px)
+        initial = cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
         first_images, first_labels = _first_batch(study)
-        # Building draws weights: set the seeds again, so that the training does not depend on what was observed before it.
-        prepare(recipe.fit)
         trained = train(study, quiet)
         scores = {part: predict(study, trained.model, part) for part in ("validation", "test")}
     figures = {

@@ -61,7 +61,7 @@ def delete_state(study: Study) -> None:
 
 def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | None, console: Console) -> Trained:
     settings = recipe.fit
-    model = cnn.build(recipe.network, recipe.image_size_px)
+    model = cnn.build(recipe.network, recipe.image_size_px, settings.seed)
     compile_model(model, settings)
     return Trained(
         *fit(

@@ -93,7 +93,7 @@ def _built(recipe: Recipe) -> tuple[keras.Model, list[np.ndarray]]:
     prepare(recipe.fit)
     # Any rates but zero, at which the builder leaves dropout out.
     network = recipe.network.model_copy(update={"dense_dropout": 0.5, "convolution_dropout": 0.5})
-    model = cnn.build(network, recipe.image_size_px, AdjustableDropout)
+    model = cnn.build(network, recipe.image_size_px, recipe.fit.seed, AdjustableDropout)
     compile_model(model, recipe.fit)
     model.optimizer.build(model.trainable_variables)
     return model, [variable.numpy() for variable in (*model.variables, *model.optimizer.variables)]

@@ -1,3 +1,5 @@
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -50,3 +52,13 @@ def bfloat16():
     keras.config.set_dtype_policy("mixed_bfloat16")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+def test_the_initial_weights_depend_on_the_seed_alone_whoever_else_draws_random_numbers():
+    def weights(seed):
+        return np.concatenate([variable.numpy().ravel() for variable in cnn.build(Cnn(filters=(4,), dense_units=4), 20, seed).weights])
+
+    first = weights(1)
+    random.random()
+    assert np.array_equal(weights(1), first)
+    assert not np.array_equal(weights(2), first)

@@ -12,6 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("the same seed twice gives the same network twice")
+    return seeds
+
+
 def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
         raise ValueError("the lower bound comes first, and below the upper one")
@@ -20,9 +26,10 @@ def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0)]
 Problem = Literal["unreadable", "shared_patient", "shared_image"]
 Resize = Literal["squash", "pad"]
-ThresholdRule = Literal["youden", "half"]
+ThresholdRule = Literal["acquisition", "youden", "half"]
 Architecture = Literal["ResNet50", "InceptionV3", "VGG16", "DenseNet121", "ConvNeXtTiny"]
 Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(_increasing)]
 
@@ -111,6 +118,17 @@ class Cnn(Settings):
     """Dropout rate after the dense layer."""
 
 
+class ResidualCnn(Settings):
+    """A residual network: a stem that halves the side twice, then stages of blocks, each stage at half the side of the last."""
+
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (32, 64, 128, 256)
+    """Filters of each stage; the stem has those of the first."""
+    blocks: Positive = 2
+    """Residual blocks of each stage."""
+    dropout: Fraction = 0.2
+    """Dropout rate of the pooled features."""
+
+
 class Fit(Settings):
     """How a network is trained."""
 
@@ -118,10 +136,14 @@ class Fit(Settings):
     """Passes over the training set, at most."""
     batch_size: Positive = 32
     """Images a step."""
-    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
-    """Keras optimizer."""
+    optimizer: Literal["rmsprop", "adam", "adamw"] = "rmsprop"
+    """Keras optimizer; adamw also takes a thousandth of the learning rate off every weight at each step."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Initial learning rate."""
+    """Initial learning rate, or with the cosine schedule the highest."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: the learning rate rises over three epochs, then falls to zero along half a cosine."""
+    label_smoothing: Fraction = 0
+    """How far the targets are moved from 0 and 1 towards one half, so that the network does not strive to be certain."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class weighs N / (2 · its count) in the loss, N counting all training images."""
     early_stopping_patience: Positive | None = None
@@ -138,18 +160,65 @@ class Fit(Settings):
     """Seed of the weights, of the order of the images, of augmentation and of dropout."""
 
 
-class Recipe(Settings):
-    """One network, from the size of its images to the rule of its threshold."""
+# What scanning, cropping and saving may do to a film, beyond what a flip or a turn does: the label does not depend on it.
+OTHER_ACQUISITION = Augmentation(
+    rotation_degrees=0,
+    shift_fraction=0,
+    shear_degrees=0,
+    zoom_fraction=0,
+    horizontal_flip=False,
+    aspect_log_range=0.4,
+    fill="constant",
+    contrast_fraction=0.3,
+    brightness_fraction=0.15,
+    gamma_log_range=0.3,
+)
+
+
+class Training(Settings):
+    """What every recipe has, from the size of its images to the rule of its threshold."""
 
     image_size_px: Annotated[int, Field(ge=16, le=1024)] = 150
     """Side of the square that images are resized to, in pixels."""
     resize: Resize = "squash"
     """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
-    threshold_rule: ThresholdRule = "youden"
-    """How the operating threshold is locked on validation: youden, the largest sensitivity + specificity; half, 0.5."""
+    threshold_rule: ThresholdRule = "acquisition"
+    """How the operating threshold is locked on validation. acquisition: the largest sensitivity + specificity under randomised
+    acquisition; youden: the same on the films as they are; half: 0.5. All three are reported."""
+    acquisition: Augmentation = OTHER_ACQUISITION
+    """How validation films are changed for the rule of that name, and for the temperature."""
+    acquisition_views: Annotated[int, Field(ge=1, le=100)] = 3
+    """Changed views of each validation film."""
     augmentation: Augmentation = Augmentation()
-    network: Cnn = Cnn()
     fit: Fit = Fit()
+
+
+class Recipe(Training):
+    """One plain network."""
+
+    network: Cnn = Cnn()
+
+
+class Robust(Training):
+    """A residual network, trained from scratch so that it cannot tell how a film was made; several seeds and their ensemble."""
+
+    image_size_px: Annotated[int, Field(ge=32, le=1024)] = 128
+    """Side of the square that images are resized to, in pixels."""
+    augmentation: Augmentation = Augmentation(
+        rotation_degrees=10,
+        shift_fraction=0.1,
+        shear_degrees=0,
+        zoom_fraction=0.15,
+        aspect_log_range=0.3,
+        fill="constant",
+        contrast_fraction=0.3,
+        brightness_fraction=0.15,
+        gamma_log_range=0.3,
+    )
+    network: ResidualCnn = ResidualCnn()
+    fit: Fit = Fit(epochs=20, optimizer="adamw", schedule="cosine", label_smoothing=0.1)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=20), AfterValidator(_different)] = (0, 1, 2)
+    """One network is trained from each, in place of `fit.seed`; their ensemble is the mean of their logits."""
 
 
 class Backbone(Settings):
@@ -167,16 +236,11 @@ class Backbone(Settings):
     """Share of the backbone's layers, from the top, that the second phase trains; batch normalisation keeps its statistics."""
 
 
-class Transfer(Settings):
+class Transfer(Training):
     """A backbone whose head is trained first, on features of the frozen backbone, and whose upper layers are then fine-tuned."""
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that images are resized to, in pixels."""
-    resize: Resize = "squash"
-    """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
-    threshold_rule: ThresholdRule = "youden"
-    """How the operating threshold is locked on validation: youden, the largest sensitivity + specificity; half, 0.5."""
-    augmentation: Augmentation = Augmentation()
     network: Backbone = Backbone()
     fit: Fit = Fit(epochs=10, optimizer="adam", class_weights="balanced", early_stopping_patience=5)
     """First phase: the head alone."""
@@ -353,6 +417,7 @@ class Config(BaseSettings):
     audit: Audit = Audit()
     baseline: Recipe = BASELINE
     weighted: Recipe = WEIGHTED
+    robust: Robust = Robust()
     resnet50: Transfer = Transfer()
     hpo: Hpo = Hpo()
     head_search: HeadSearch = HeadSearch()

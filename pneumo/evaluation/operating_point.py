@@ -5,32 +5,28 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pneumo.config import ThresholdRule
-from pneumo.evaluation.scores import HALF, Labels, Scores, checked
+from pneumo.evaluation.scores import Labels, Scores, checked
 
 Fixed = Literal["sensitivity", "specificity"]
 
 
-def lock_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike, rule: ThresholdRule) -> float:
-    """Choose the threshold at and above which a model says PNEUMONIA.
+def youden_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
+    """Choose the threshold, at and above which a model says PNEUMONIA, with the largest sensitivity + specificity (Youden 1950).
 
-    `youden` takes the cut with the largest sensitivity + specificity. A whole interval of thresholds makes that same cut, from just
-    above one radiograph's score up to the next one's; its middle is taken, because either end leans on a single radiograph. Where
-    validation is saturated the interval is wide and the middle is near 0.5: the data do not say more, and the threshold should not
-    pretend that they do. Among cuts that tie, the widest interval wins, being the one that a small shift of the scores upsets
-    least; then the lowest threshold, since a missed pneumonia is the worse mistake.
+    A whole interval of thresholds makes that same cut, from just above one radiograph's score up to the next one's; its middle is
+    taken, because either end leans on a single radiograph. Where validation is saturated the interval is wide and its middle near
+    0.5: the data do not say more, and the threshold should not pretend that they do. Among cuts that tie, the widest interval wins,
+    being the one that a small shift of the scores upsets least; then the lowest threshold, since a missed pneumonia is the worse
+    mistake.
 
     Args:
         y_true: (N,), 1 where PNEUMONIA.
         y_score: (N,), probability of PNEUMONIA, 0..1.
-        rule: youden as above; half is 0.5, whatever the scores.
 
     Raises:
         ValueError: a class is missing, or a score is not a probability.
     """
     labels, scores = checked(y_true, y_score)
-    if rule == "half":
-        return HALF
     positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
     if not positives or not negatives:
         raise ValueError(f"youden needs both classes on validation: got {negatives} NORMAL and {positives} PNEUMONIA")
@@ -49,7 +45,7 @@ def lock_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike, rule: Threshol
 def threshold_at(y_true: Labels, y_score: Scores, fixed: Fixed, target: float) -> float | None:
     """Choose the threshold that gives one class its target and the other class the most.
 
-    As with `lock_threshold`, a whole interval of thresholds makes the same cut, and its middle is taken.
+    As with `youden_threshold`, a whole interval of thresholds makes the same cut, and its middle is taken.
 
     Args:
         target: sensitivity or specificity to reach, 0..1.

@@ -1,5 +1,6 @@
 """Batches for Keras out of the pixel cache, by tf.data."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -39,10 +40,8 @@ def training_batches(
         return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
 
     def augmented(epoch: tf.Tensor, step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = _gather(pixels, rows, batch)
-        for index, layer in enumerate(layers):
-            images = layer(images, seed=tf.stack([seed + (epoch + 1) * 2**20 + step, tf.constant(index, tf.int64)]))
-        return tf.cast(images, tf.float32), tf.gather(labels, batch)[:, None]
+        images = _changed(_gather(pixels, rows, batch), layers, seed + (epoch + 1) * 2**20 + step)
+        return images, tf.gather(labels, batch)[:, None]
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(positions).map(augmented).prefetch(2)
 
@@ -73,6 +72,28 @@ def evaluation_batches(
         return images, tf.gather(labels, batch)[:, None], tf.gather(weights, batch)
 
     return tf.data.Dataset.range(len(rows)).batch(batch_size).map(whole).prefetch(2)
+
+
+def view_batches(
+    pixels: np.ndarray, rows: np.ndarray, *, changes: Augmentation, view: int, seed: int, batch_size: int
+) -> tf.data.Dataset:
+    """Every image once, in order, each changed its own way; another view changes them otherwise.
+
+    Returns:
+        Batches of (b, H, W, 1) float32 in 0..255.
+    """
+    layers = augmentation_layers(changes)
+
+    def changed(step: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+        return _changed(_gather(pixels, rows, batch), layers, seed + (view + 1) * 2**20 + step)
+
+    return tf.data.Dataset.range(len(rows)).batch(batch_size).enumerate().map(changed).prefetch(2)
+
+
+def _changed(images: tf.Tensor, layers: list[keras.layers.Layer], seed: tf.Tensor) -> tf.Tensor:
+    for index, layer in enumerate(layers):
+        images = layer(images, seed=tf.stack([seed, tf.constant(index, tf.int64)]))
+    return tf.cast(images, tf.float32)
 
 
 def _gather(pixels: np.ndarray, rows: np.ndarray, batch: tf.Tensor) -> tf.Tensor:

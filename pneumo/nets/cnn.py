@@ -1,16 +1,13 @@
 """The plain CNN family: every recipe of it is a configuration of one builder."""
 
-import random
-
 import keras
 from keras import layers
 
 from pneumo.config import Cnn
+from pneumo.nets.seeds import Seeds
 
 
-def build(
-    settings: Cnn, image_size_px: int, seed: int = 0, dropout: type[layers.Dropout] = layers.Dropout
-) -> keras.Model:
+def build(settings: Cnn, image_size_px: int, seed: int = 0, dropout: type[layers.Dropout] = layers.Dropout) -> keras.Model:
     """Blocks of 3 × 3 convolution, ReLU and 2 × 2 max-pooling, one dense layer, one logit.
 
     Convolutions are unpadded, as in the reference notebooks. The model takes raw grey values and rescales them itself, so that
@@ -27,26 +24,21 @@ def build(
     Raises:
         ValueError: the image is too small for so many blocks.
     """
-    # Keras' own default draws from Python's global generator, from which a cluster's other threads draw at the same time.
-    seeds = random.Random(seed)
+    seeds = Seeds(seed)
     inputs = keras.Input((image_size_px, image_size_px, 1), name="radiograph")
     x = layers.Rescaling(1 / 255, name="rescale")(inputs)
     for index, filters in enumerate(settings.filters, start=1):
         x = layers.Conv2D(filters, 3, activation="relu", kernel_initializer=_glorot(seeds), name=f"convolution_{index}")(x)
         x = layers.MaxPooling2D(2, name=f"pool_{index}")(x)
         if settings.convolution_dropout:
-            x = dropout(settings.convolution_dropout, seed=_draw(seeds), name=f"convolution_dropout_{index}")(x)
+            x = dropout(settings.convolution_dropout, seed=seeds.draw(), name=f"convolution_dropout_{index}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(settings.dense_units, activation="relu", kernel_initializer=_glorot(seeds), name="dense")(x)
     if settings.dense_dropout:
-        x = dropout(settings.dense_dropout, seed=_draw(seeds), name="dense_dropout")(x)
+        x = dropout(settings.dense_dropout, seed=seeds.draw(), name="dense_dropout")(x)
     logit = layers.Dense(1, kernel_initializer=_glorot(seeds), dtype="float32", name="logit")(x)
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32", name="probability")(logit), name="cnn")
 
 
-def _draw(seeds: random.Random) -> int:
-    return seeds.randint(1, 10**9)
-
-
-def _glorot(seeds: random.Random) -> keras.initializers.Initializer:
-    return keras.initializers.GlorotUniform(seed=_draw(seeds))
+def _glorot(seeds: Seeds) -> keras.initializers.Initializer:
+    return keras.initializers.GlorotUniform(seeds.draw())

@@ -35,6 +35,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     recipe: str
+    family: str | None = None
+    """What the models of several seeds have in common: their recipe's name without the seed."""
+    members: tuple[int, ...] = ()
+    """Versions of the models that an ensemble averages."""
     created: datetime
     """In UTC."""
     synthetic: bool
@@ -53,6 +57,16 @@ class Record(BaseModel):
     threshold: float
     """Locked on validation; from this probability on the model says the second class."""
     threshold_rule: str
+    thresholds: dict[str, float]
+    """What each rule would have locked: acquisition, youden, half."""
+    temperature: float | None
+    """Fitted on validation under randomised acquisition; None where no finite positive temperature is best there."""
+    test_opened: datetime
+    """In UTC; after the threshold was locked."""
+    test_openings: int
+    """How often this cohort's test split had been opened from this registry, this time included."""
+    test_openings_of_recipe: int
+    """How often for this recipe."""
     settings: dict[str, Any]
     """The recipe's whole configuration as run, as JSON values."""
     history: dict[str, list[float]]
@@ -60,13 +74,16 @@ class Record(BaseModel):
     phases: tuple[Phase, ...] = ()
     """Where the training had several."""
     validation: Evaluation
+    acquisition: Evaluation
+    """Validation under randomised acquisition, all views together."""
     test: Evaluation
     search: SearchResult | None = None
     """The search that chose the settings, where there was one."""
     parameters: int
     """Trainable weights."""
     training_seconds: float
-    seed: int
+    seed: int | None
+    """None for an ensemble: its members have theirs."""
     precision: str
     precision_reason: str
     git_commit: str | None

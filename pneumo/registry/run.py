@@ -64,7 +64,7 @@ def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.Dat
 
 
 def _parameters(record: Record) -> dict[str, Any]:
-    plain = record.model_dump(mode="json", exclude={"history", "phases", "validation", "test"})
+    plain = record.model_dump(mode="json", exclude={"history", "phases", "validation", "acquisition", "test"})
     return {str(name): value for name, value in pd.json_normalize(plain).iloc[0].items()}
 
 
@@ -72,7 +72,7 @@ def _metrics(record: Record) -> list[Metric]:
     """Collect the learning curves, from step 1 on, and at step 0 the final scores: that step MLflow shows with the model."""
     now = int(time.time() * 1000)
     curves = [Metric(name, value, now, epoch) for name, values in record.history.items() for epoch, value in enumerate(values, 1)]
-    nested = {"validation": record.validation.model_dump(), "test": record.test.model_dump()}
+    nested = {part: getattr(record, part).model_dump() for part in ("validation", "acquisition", "test")}
     scores = pd.json_normalize(nested, sep="_").to_dict("records")[0]
     return curves + [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
 

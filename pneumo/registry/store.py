@@ -17,6 +17,7 @@ from pneumo.evaluation.experiment import Experiment
 from pneumo.registry import embedded, files
 from pneumo.registry.connection import connect, import_mlflow, one_line, told_in_one_line
 from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
+from pneumo.registry.openings import Opening, note_opening
 from pneumo.registry.record import Entry, Record, headline
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Registry:
         The version comes last and in one call: a process killed before it leaves nothing that is listed.
 
         Args:
-            predictions: columns path, patient, y_true, y_score, by "validation" and "test".
+            predictions: columns path, patient, y_true, y_score, by "validation", "acquisition" and "test".
         """
         with self._writing() as client:
             # Imported here: it brings Keras, and MLflow's environment must be set by then.
@@ -145,7 +146,7 @@ class Registry:
                 ) from error
 
     def predictions(self, entry: Entry, split: str) -> pd.DataFrame:
-        """Read a model's predictions on "validation" or "test": path, patient, y_true, y_score."""
+        """Read a model's predictions on "validation", "acquisition" or "test": path, patient, y_true, y_score."""
         with self._model_file(entry, f"runs:/{entry.run_id}/{files.predictions(split)}") as path:
             # A patient called 007 or NA keeps that name.
             texts = {"path": str, "patient": str}
@@ -183,6 +184,10 @@ class Registry:
         entry = self.get(str(version))
         with told_in_one_line(self._location):
             self._client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
+
+    def note_test_opening(self, recipe: str, data_fingerprint: str) -> list[Opening]:
+        """Write down that a recipe's model is about to be tested, and list all openings of that cohort's test split."""
+        return note_opening(self._directory, recipe, data_fingerprint)
 
     def ui_command(self, port: int = 5000) -> list[str]:
         """Return the command that serves MLflow's own page, and have the page find the artifacts of a folder that was moved."""

@@ -40,6 +40,8 @@ class ModelFacts(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
     recipe: str
+    family: str | None
+    members: tuple[int, ...]
     created: datetime
     data_fingerprint: str
     image_size_px: int
@@ -47,15 +49,21 @@ class ModelFacts(BaseModel):
     preprocessing: str
     threshold: float
     threshold_rule: str
+    thresholds: dict[str, float]
+    temperature: float | None
+    test_opened: datetime
+    test_openings: int
+    test_openings_of_recipe: int
     settings: dict[str, Any]
     history: dict[str, list[float]]
     phases: tuple[PhaseFacts, ...] = ()
     search: SearchResult | None = None
     validation: Evaluation
+    acquisition: Evaluation
     test: Evaluation
     parameters: int
     training_seconds: float
-    seed: int
+    seed: int | None
     precision: str
     precision_reason: str
     git_commit: str | None
@@ -74,6 +82,8 @@ class ModelResult:
     facts: ModelFacts
     predictions_validation: pd.DataFrame
     """Columns path, patient, subtype, y_true, y_score."""
+    predictions_acquisition: pd.DataFrame
+    """Validation under randomised acquisition: every film several times."""
     predictions_test: pd.DataFrame
     search_convergence: bytes | None = None
     """PNG, as the next, where a search chose the settings."""

@@ -55,14 +55,18 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
 
 def _result(registry: Registry, entry: Entry, subtype: pd.Series) -> ModelResult:
     facts = ModelFacts.model_validate(registry.record(entry))
-    validation, test = (registry.predictions(entry, part) for part in ("validation", "test"))
+    validation, acquisition, test = (
+        (table := registry.predictions(entry, part)).assign(subtype=table["path"].map(subtype))
+        for part in ("validation", "acquisition", "test")
+    )
     return ModelResult(
         version=entry.version,
         champion="champion" in entry.aliases,
         sha256=entry.model_sha256,
         facts=facts,
-        predictions_validation=validation.assign(subtype=validation["path"].map(subtype)),
-        predictions_test=test.assign(subtype=test["path"].map(subtype)),
+        predictions_validation=validation,
+        predictions_acquisition=acquisition,
+        predictions_test=test,
         search_convergence=registry.figure(entry, "search-convergence.png") if facts.search else None,
         search_dependence=registry.figure(entry, "search-dependence.png") if facts.search else None,
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
-from pneumo.config import Config, Recipe, Transfer
+from pneumo.config import Config, Training
 from pneumo.images.cache import pixel_cache
 
 SOFTWARE = ("tensorflow", "keras", "scikit-learn", "numpy", "pillow", "mlflow")
@@ -24,7 +24,7 @@ class Study:
     """A recipe, and the radiographs it is trained, tuned and tested on."""
 
     name: str
-    recipe: Recipe | Transfer
+    recipe: Training
     cohort: Cohort
     parts: pd.Series
     pixels: np.memmap
@@ -43,12 +43,12 @@ class Study:
         return (labels[self.rows(part)] == "PNEUMONIA").astype(np.int64)
 
 
-def load(config: Config, name: str, recipe: Recipe | Transfer, console: Console) -> Study:
+def load(config: Config, name: str, recipe: Training, console: Console) -> Study:
     """Index the cohort, divide it and bring its radiographs to the recipe's size."""
     return define(config, name, recipe, *load_cohort(config, console))
 
 
-def define(config: Config, name: str, recipe: Recipe | Transfer, cohort: Cohort, parts: pd.Series) -> Study:
+def define(config: Config, name: str, recipe: Training, cohort: Cohort, parts: pd.Series) -> Study:
     """Put a recipe and a division of the cohort together; with another of either it is another training."""
     identity = [recipe.model_dump(mode="json"), cohort.fingerprint, parts.tolist(), software()]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]

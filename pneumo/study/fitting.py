@@ -7,9 +7,9 @@ import filelock
 import keras
 from rich.console import Console
 
-from pneumo.config import Recipe, Transfer
+from pneumo.config import Recipe, Robust, Training, Transfer
 from pneumo.errors import UserError
-from pneumo.nets import cnn
+from pneumo.nets import cnn, residual
 from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
 from pneumo.study.scoring import augmented_batches, batches_of, class_weight, trainable_parameters
@@ -48,7 +48,7 @@ def train(study: Study, console: Console) -> Trained:
         with filelock.FileLock(study.directory / "lock", timeout=0):
             if isinstance(study.recipe, Transfer):
                 return _joined(*train_in_phases(study, study.recipe, weights, console))
-            return _train_at_once(study, study.recipe, weights, console)
+            return _train_at_once(study, weights, console)
     except filelock.Timeout:
         raise UserError(f"Another process is training this very study in {study.directory}: wait for it, or stop it") from None
 
@@ -59,9 +59,9 @@ def delete_state(study: Study) -> None:
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | None, console: Console) -> Trained:
-    settings = recipe.fit
-    model = cnn.build(recipe.network, recipe.image_size_px, settings.seed)
+def _train_at_once(study: Study, weights: dict[int, float] | None, console: Console) -> Trained:
+    settings = study.recipe.fit
+    model = _build(study.recipe)
     compile_model(model, settings)
     return Trained(
         *fit(
@@ -75,6 +75,14 @@ def _train_at_once(study: Study, recipe: Recipe, weights: dict[int, float] | Non
             console=console,
         )
     )
+
+
+def _build(recipe: Training) -> keras.Model:
+    if isinstance(recipe, Recipe):
+        return cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
+    if isinstance(recipe, Robust):
+        return residual.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
+    raise TypeError(f"no network is known for a {type(recipe).__name__}")
 
 
 def _joined(model: keras.Model, phases: tuple[Phase, ...]) -> Trained:

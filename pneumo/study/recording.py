@@ -1,23 +1,25 @@
 """What becomes of a trained network: scored, described and registered."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+import pandas as pd
 from rich.console import Console
 
 from pneumo.config import Transfer
-from pneumo.evaluation.operating_point import lock_threshold
-from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.calibration import fit_temperature
+from pneumo.evaluation.operating_point import youden_threshold
+from pneumo.evaluation.scores import HALF, evaluate
 from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Record, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
 from pneumo.study.fitting import Trained, delete_state
 from pneumo.study.provenance import git_commit, hardware
-from pneumo.study.scoring import predict
+from pneumo.study.scoring import predict, predict_under_other_acquisition
 from pneumo.training.precision import Precision
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
@@ -33,19 +35,31 @@ def register(
     *,
     search: SearchResult | None = None,
     figures: Mapping[str, bytes] = MappingProxyType({}),
+    family: str | None = None,
+    members: Sequence[Entry] = (),
 ) -> Entry:
-    """Lock the threshold on validation, open the test split once, and record it all with the model.
+    """Lock the threshold and the temperature on validation, open the test split once, and record it all with the model.
 
     Args:
         search: what chose the recipe's settings, where it was a search.
         figures: further pictures to keep with the model, PNG by file name.
+        family: what the models of several seeds have in common.
+        members: the models that an ensemble averages.
     """
-    validation = predict(study, trained.model, "validation")
-    threshold = lock_threshold(validation["y_true"], validation["y_score"], study.recipe.threshold_rule)
-    test = predict(study, trained.model, "test")
-    subtype = study.cohort.table["subtype"]
+    parts = {"validation": predict(study, trained.model, "validation")}
+    parts["acquisition"] = predict_under_other_acquisition(study, trained.model)
+    thresholds = _thresholds(parts)
+    threshold = thresholds[study.recipe.threshold_rule]
+    openings = registry.note_test_opening(study.name, study.cohort.fingerprint)
+    parts["test"] = predict(study, trained.model, "test")
+    subtypes = study.cohort.table.set_index("path")["subtype"]
+    evaluations = {
+        part: evaluate(table["y_true"], table["y_score"], subtypes[table["path"]], threshold) for part, table in parts.items()
+    }
     record = Record(
         recipe=study.name,
+        family=family,
+        members=tuple(member.version for member in members),
         created=datetime.now(UTC),
         synthetic=study.cohort.synthetic,
         data_name=study.cohort.root.name,
@@ -57,15 +71,19 @@ def register(
         preprocessing=_preprocessing(study),
         threshold=threshold,
         threshold_rule=study.recipe.threshold_rule,
+        thresholds=thresholds,
+        temperature=fit_temperature(parts["acquisition"]["y_true"].to_numpy(), parts["acquisition"]["y_score"].to_numpy()),
+        test_opened=openings[-1].opened,
+        test_openings=len(openings),
+        test_openings_of_recipe=sum(opening.recipe == study.name for opening in openings),
         settings=study.recipe.model_dump(mode="json"),
         history=trained.history,
         phases=trained.phases,
-        validation=evaluate(validation["y_true"], validation["y_score"], subtype[study.rows("validation")], threshold),
-        test=evaluate(test["y_true"], test["y_score"], subtype[study.rows("test")], threshold),
+        **evaluations,
         search=search,
         parameters=trained.parameters,
         training_seconds=trained.seconds,
-        seed=study.recipe.fit.seed,
+        seed=None if members else study.recipe.fit.seed,
         precision=precision.policy,
         precision_reason=precision.reason,
         git_commit=git_commit(),
@@ -74,11 +92,21 @@ def register(
     )
     with tempfile.TemporaryDirectory() as folder:
         pictures = _pictures(record, figures, Path(folder))
-        entry = registry.add(record, trained.model, {"validation": validation, "test": test}, pictures)
+        entry = registry.add(record, trained.model, parts, pictures)
     # Only now: until the model is listed, its training must be there to go on from.
     delete_state(study)
     _announce(entry, record, console)
     return entry
+
+
+def _thresholds(parts: Mapping[str, pd.DataFrame]) -> dict[str, float]:
+    """What each rule would lock, by its name."""
+    acquisition, validation = parts["acquisition"], parts["validation"]
+    return {
+        "acquisition": youden_threshold(acquisition["y_true"], acquisition["y_score"]),
+        "youden": youden_threshold(validation["y_true"], validation["y_score"]),
+        "half": HALF,
+    }
 
 
 def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
@@ -99,7 +127,8 @@ def _preprocessing(study: Study) -> str:
 
 
 def _pictures(record: Record, figures: Mapping[str, bytes], folder: Path) -> list[Path]:
-    curves = learning_curves(record.history, record.recipe, "learning", record.synthetic)
+    # An ensemble learns nothing itself.
+    curves = learning_curves(record.history, record.recipe, "learning", record.synthetic) if record.history else []
     for name, png in ({picture.name: picture.png for picture in curves} | dict(figures)).items():
         (folder / name).write_bytes(png)
     return sorted(folder.iterdir())
@@ -107,12 +136,14 @@ def _pictures(record: Record, figures: Mapping[str, bytes], folder: Path) -> lis
 
 def _announce(entry: Entry, record: Record, console: Console) -> None:
     test, locked = record.test, record.test.locked
+    opened = f"opened {record.test_openings} times from this registry, {record.test_openings_of_recipe} of them for {record.recipe}"
     of_what = " (made from SYNTHETIC radiographs)" if record.synthetic else ""
     threshold = f"at the threshold {record.threshold:.3f} locked on validation"
     lines = (
         f"Registered {record.recipe} as version {entry.version}{of_what}, {record.training_seconds:.0f} s of training",
         f"  test, {test.images} radiographs: AUROC {_figure(test.auroc)}; {threshold}:",
         f"  accuracy {locked.accuracy:.4f}, sensitivity {_figure(locked.sensitivity)}, specificity {_figure(locked.specificity)}",
+        f"  this cohort's test split was {opened}",
         "Next: make report",
     )
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from pneumo.config import Transfer
-from pneumo.evaluation.operating_point import lock_threshold
+from pneumo.evaluation.operating_point import youden_threshold
 from pneumo.evaluation.scores import Evaluation, evaluate
 from pneumo.nets import backbone
 from pneumo.registry.record import Phase
@@ -119,6 +119,6 @@ def _phase(
 
 
 def _evaluation(study: Study, scores: np.ndarray) -> Evaluation:
-    """Scores on validation, at the threshold that the recipe's rule would lock there."""
+    """Scores on validation, at the threshold with the largest sensitivity + specificity there."""
     y_true, subtype = study.y_true("validation"), study.cohort.table["subtype"][study.rows("validation")]
-    return evaluate(y_true, scores, subtype, lock_threshold(y_true, scores, study.recipe.threshold_rule))
+    return evaluate(y_true, scores, subtype, youden_threshold(y_true, scores))

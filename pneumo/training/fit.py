@@ -18,12 +18,16 @@ from pneumo.errors import UserError
 from pneumo.training.display import Display
 from pneumo.training.state import History, TrainingState
 
+WARM_UP_EPOCHS = 3
+WEIGHT_DECAY = 1e-3
+
 
 def compile_model(model: keras.Model, settings: Fit) -> None:
     """Attach loss, optimizer and the metrics that every learning curve shows."""
+    adjusted = {"learning_rate": settings.learning_rate} | ({"weight_decay": WEIGHT_DECAY} if settings.optimizer == "adamw" else {})
     model.compile(
-        optimizer=keras.optimizers.get({"class_name": settings.optimizer, "config": {"learning_rate": settings.learning_rate}}),
-        loss="binary_crossentropy",
+        optimizer=keras.optimizers.get({"class_name": settings.optimizer, "config": adjusted}),
+        loss=keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy", keras.metrics.AUC(name="auc")],
     )
 
@@ -86,9 +90,17 @@ def fit(
     return model, state.history, state.seconds
 
 
+def cosine_rate(settings: Fit, epoch: int) -> float:
+    """Learning rate of an epoch, counted from 0: a linear rise, then half a cosine (Loshchilov & Hutter 2017, equation 5)."""
+    rise = min(1.0, (epoch + 1) / WARM_UP_EPOCHS)
+    return settings.learning_rate * rise * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+
+
 def _schedule(settings: Fit) -> list[keras.callbacks.Callback]:
-    """Callbacks that watch the validation loss."""
+    """Callbacks that set the learning rate, and those that watch the validation loss."""
     callbacks: list[keras.callbacks.Callback] = []
+    if settings.schedule == "cosine":
+        callbacks.append(keras.callbacks.LearningRateScheduler(lambda epoch: cosine_rate(settings, epoch)))
     if settings.early_stopping_patience:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=settings.early_stopping_patience))
     if settings.plateau_patience:

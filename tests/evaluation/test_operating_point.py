@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from pneumo.evaluation.operating_point import lock_threshold, threshold_at
+from pneumo.evaluation.operating_point import threshold_at, youden_threshold
 
 
 def youden(y_true, y_score, threshold):
@@ -18,53 +18,49 @@ def test_no_cut_on_the_roc_curve_is_better(seed):
     y_true = rng.permutation([0] * 30 + [1] * 50)
     y_score = np.round(rng.beta(2, 2, 80) * 0.6 + 0.4 * y_true * rng.random(80), 2)  # rounded: many scores tie
     false_positive_rate, true_positive_rate, _ = roc_curve(y_true, y_score, drop_intermediate=False)
-    threshold = lock_threshold(y_true, y_score, "youden")
+    threshold = youden_threshold(y_true, y_score)
     assert youden(y_true, y_score, threshold) == pytest.approx((true_positive_rate - false_positive_rate).max())
 
 
 def test_saturated_validation_gives_the_middle_of_the_gap():
-    assert lock_threshold([0, 0, 1, 1], [0.0, 0.02, 0.96, 1.0], "youden") == pytest.approx(0.49)
+    assert youden_threshold([0, 0, 1, 1], [0.0, 0.02, 0.96, 1.0]) == pytest.approx(0.49)
 
 
 def test_among_ties_the_widest_gap_wins():
     # Cutting at 0.6 (2 of 3 found, no false alarm) or at 0.2 (all found, 1 of 3 false alarms) is equally good.
-    assert lock_threshold([0, 0, 1, 0, 1, 1], [0.0, 0.1, 0.2, 0.3, 0.6, 0.9], "youden") == pytest.approx(0.45)
+    assert youden_threshold([0, 0, 1, 0, 1, 1], [0.0, 0.1, 0.2, 0.3, 0.6, 0.9]) == pytest.approx(0.45)
 
 
 def test_among_equal_gaps_the_more_sensitive_cut_wins():
-    assert lock_threshold([0, 0, 1, 0, 1, 1], [0.0, 0.0, 0.25, 0.5, 0.75, 1.0], "youden") == pytest.approx(0.125)
+    assert youden_threshold([0, 0, 1, 0, 1, 1], [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]) == pytest.approx(0.125)
 
 
 @pytest.mark.parametrize("score", [0.0, 0.3, 1.0])
 def test_equal_scores_give_an_attainable_threshold(score):
-    assert lock_threshold([0, 1, 1], [score] * 3, "youden") == score
+    assert youden_threshold([0, 1, 1], [score] * 3) == score
 
 
 def test_between_neighbouring_numbers_the_cut_stays_the_same():
     low = 0.5
     high = float(np.nextafter(low, 1))
-    assert lock_threshold([0, 1], [low, high], "youden") == high
+    assert youden_threshold([0, 1], [low, high]) == high
 
 
 def test_the_order_of_the_radiographs_does_not_matter():
     rng = np.random.default_rng(0)
     y_true, y_score = rng.integers(0, 2, 50), rng.random(50)
     order = rng.permutation(50)
-    assert lock_threshold(y_true, y_score, "youden") == lock_threshold(y_true[order], y_score[order], "youden")
-
-
-def test_half_is_one_half_whatever_the_scores():
-    assert lock_threshold([0, 1], [0.9, 0.95], "half") == 0.5
+    assert youden_threshold(y_true, y_score) == youden_threshold(y_true[order], y_score[order])
 
 
 def test_a_missing_class_is_named():
     with pytest.raises(ValueError, match="0 NORMAL and 2 PNEUMONIA"):
-        lock_threshold([1, 1], [0.5, 0.6], "youden")
+        youden_threshold([1, 1], [0.5, 0.6])
 
 
 def test_a_score_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="not probabilities"):
-        lock_threshold([0, 1], [0.5, float("nan")], "youden")
+        youden_threshold([0, 1], [0.5, float("nan")])
 
 
 @pytest.mark.parametrize("seed", range(10))

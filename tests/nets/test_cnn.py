@@ -56,7 +56,9 @@ def bfloat16():
 
 def test_the_initial_weights_depend_on_the_seed_alone_whoever_else_draws_random_numbers():
     def weights(seed):
-        return np.concatenate([variable.numpy().ravel() for variable in cnn.build(Cnn(filters=(4,), dense_units=4), 20, seed).weights])
+        return np.concatenate(
+            [variable.numpy().ravel() for variable in cnn.build(Cnn(filters=(4,), dense_units=4), 20, seed).weights]
+        )
 
     first = weights(1)
     random.random()

@@ -52,8 +52,8 @@ def test_a_loaded_model_predicts_what_the_registered_one_did(finished):
 def test_record_and_predictions_come_back_equal(finished):
     registry = registry_in(finished[0])
     record = registry.record(registry.get("weighted"))
-    assert record == tiny_record("weighted").model_copy(update={"created": record.created})
-    for split in ("validation", "test"):
+    assert record == tiny_record("weighted").model_copy(update={"created": record.created, "test_opened": record.test_opened})
+    for split in ("validation", "acquisition", "test"):
         assert registry.predictions(registry.get("weighted"), split).equals(tiny_predictions())
 
 

@@ -62,9 +62,15 @@ def tiny_record(recipe: str = "baseline") -> Record:
         preprocessing="grey 0..255 in",
         threshold=0.3,
         threshold_rule="youden",
+        thresholds={"acquisition": 0.4, "youden": 0.3, "half": 0.5},
+        temperature=None,
+        test_opened=datetime.now(UTC),
+        test_openings=1,
+        test_openings_of_recipe=1,
         settings={"fit": {"epochs": 2, "early_stopping_patience": None}, "network": {"filters": [2]}},
         history={"loss": [0.7, 0.6], "val_loss": [0.8, 0.9]},
         validation=scores,
+        acquisition=scores,
         test=scores,
         parameters=413,
         training_seconds=0.5,
@@ -80,7 +86,7 @@ def tiny_record(recipe: str = "baseline") -> Record:
 def register(
     registry: Registry, recipe: str = "baseline", model: keras.Model | None = None, figures: tuple[Path, ...] = ()
 ) -> Entry:
-    predictions = {"validation": tiny_predictions(), "test": tiny_predictions()}
+    predictions = dict.fromkeys(("validation", "acquisition", "test"), tiny_predictions())
     return registry.add(tiny_record(recipe), model or tiny_model(), predictions, figures)
 
 

@@ -51,16 +51,24 @@ def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:
 def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> ModelResult:
     rng = np.random.default_rng(version)
     validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
+    acquisition = predictions(rng, 120, 330, spread / 1.5)
     falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
     facts = ModelFacts(
         recipe=recipe,
+        family=None,
+        members=(),
         created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         data_fingerprint=FINGERPRINT,
         image_size_px=150,
         resize="squash",
         preprocessing="grey 0 to 255 goes in and is rescaled inside the model",
         threshold=threshold,
-        threshold_rule="youden",
+        threshold_rule="acquisition",
+        thresholds={"acquisition": threshold, "youden": threshold + 0.05, "half": 0.5},
+        temperature=1.2,
+        test_opened=datetime(2026, 1, 2, 3, 3, tzinfo=UTC),
+        test_openings=2,
+        test_openings_of_recipe=1,
         settings={"fit": {"epochs": 6, "seed": 0}, "note": "</code><script>alert(2)</script>"},
         history={
             "loss": falling,
@@ -71,6 +79,7 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
             "learning_rate": [1e-3] * 4 + [2e-4] * 2,
         },
         validation=evaluate(validation["y_true"], validation["y_score"], subtypes(validation["y_true"]), threshold),
+        acquisition=evaluate(acquisition["y_true"], acquisition["y_score"], subtypes(acquisition["y_true"]), threshold),
         test=evaluate(test["y_true"], test["y_score"], subtypes(test["y_true"]), threshold),
         parameters=1_234_567,
         training_seconds=312.4,
@@ -81,7 +90,7 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
         software={"python": "3.11.2", "keras": "3.15.0", "tensorflow": "2.21.0", "numpy": "2.4.0"},
         hardware="2 cores of an x86-64 processor",
     )
-    return ModelResult(version, champion, MODEL_SHA256, facts, validation, test)
+    return ModelResult(version, champion, MODEL_SHA256, facts, validation, acquisition, test)
 
 
 def cohort(synthetic: bool) -> CohortFacts:

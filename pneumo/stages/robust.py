@@ -1,0 +1,33 @@
+"""The residual CNN that cannot read the acquisition off a film, from several seeds, and their ensemble."""
+
+from rich.console import Console
+
+from pneumo.config import Config
+from pneumo.nets import ensemble
+from pneumo.registry import Registry
+from pneumo.study import Study, Trained, load, register, train
+from pneumo.training.precision import prepare
+
+NAME = "robust"
+
+
+def run(config: Config, console: Console) -> None:
+    """Train and register one network a seed, then register the mean of their logits as a model of its own."""
+    registry = Registry(config.registry)
+    # All are trained before the first is registered, so that a run which was killed trains none of them again.
+    trained = [_train_seed(config, seed, console) for seed in config.robust.seeds]
+    precision = prepare(config.robust.fit)
+    entries = [register(study, each, precision, registry, console, family=NAME) for study, each in trained]
+    if len(entries) == 1:
+        return
+    model = ensemble.build([registry.load(entry) for entry in entries])
+    seconds = sum(each.seconds for _, each in trained)
+    study = load(config, f"{NAME}-ensemble", config.robust, console)
+    register(study, Trained(model, {}, seconds), precision, registry, console, members=entries)
+
+
+def _train_seed(config: Config, seed: int, console: Console) -> tuple[Study, Trained]:
+    recipe = config.robust.model_copy(update={"fit": config.robust.fit.model_copy(update={"seed": seed})})
+    prepare(recipe.fit)
+    study = load(config, f"{NAME}-seed-{seed}", recipe, console)
+    return study, train(study, console)

@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from pydantic import ValidationError
 
 from pneumo.cohort.traits import TRAITS
 from pneumo.errors import UserError
 from pneumo.evaluation.audit import FILE, Audit
 from pneumo.evaluation.audit_words import VERDICTS, finding_sentence, floor_sentence, leakage_sentences, stretch_sentence
-from pneumo.evaluation.intervals import Estimate
 from pneumo.evaluation.shortcuts import CHANCE, PREDICTS
-from pneumo.report.drawing import COLOURS, STYLE, Picture, canvas, finished, rounded
+from pneumo.report.drawing import STYLE, Picture, canvas, dot, dot_label, finished, rounded
 
 _REMEDY = "run `pneumo audit`, then `pneumo report`"
 _WIDTH_INCHES = 7.2
@@ -78,14 +76,14 @@ def shortcut_figure(found: Audit) -> Picture | None:
         axes.axvspan(CHANCE - PREDICTS, CHANCE + PREDICTS, color="#f1f1f1", zorder=0)
         axes.axvline(CHANCE, color="#999999", linewidth=1)
         for row, finding in enumerate(shown):
-            _dot(axes, finding.training, row - 0.16, filled=False)
-            _dot(axes, finding.test, row + 0.16, filled=True)
+            dot(axes, finding.training, row - 0.16, filled=False)
+            dot(axes, finding.test, row + 0.16, filled=True)
         axes.set_yticks(range(len(shown)), [TRAITS[finding.trait].title for finding in shown])
         for label, finding in zip(axes.get_yticklabels(), shown, strict=True):
             label.set_fontweight("bold" if finding.verdict == "shortcut" else "normal")
         axes.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.5, -0.5), xlabel="AUROC (left: PNEUMONIA has less of it; right: more)")
         for filled, part in ((False, "train"), (True, "test")):
-            axes.plot([], [], "o", color=COLOURS[int(filled)], markerfacecolor=_face(filled), label=part)
+            dot_label(axes, part, filled=filled)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
         named = ", ".join(TRAITS[finding.trait].title for finding in found.shortcuts) or "none"
         words = "; ".join(
@@ -101,16 +99,3 @@ def shortcut_figure(found: Audit) -> Picture | None:
             " band it tells little. Where the open mark (train) lies outside and the filled one (test) does not, or clearly less,"
             " it is a shortcut (in bold); where both lie outside on one side, it may be the disease.",
         )
-
-
-def _dot(axes: Axes, estimate: Estimate, row: float, *, filled: bool) -> None:
-    if estimate.value is None:
-        return
-    colour = COLOURS[int(filled)]
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=2)
-    axes.plot(estimate.value, row, "o", color=colour, markerfacecolor=_face(filled), markersize=7, clip_on=False, zorder=5)
-
-
-def _face(filled: bool) -> str:
-    return mpl.colors.to_hex(COLOURS[1]) if filled else "white"

@@ -8,10 +8,13 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
+
+from pneumo.evaluation.intervals import Estimate
 
 COLOURS = sns.color_palette("colorblind")
 LINES = ("-", "--", "-.", ":")
@@ -71,6 +74,25 @@ def given(png: bytes, *, name: str, alt: str, caption: str) -> Picture:
     with Image.open(io.BytesIO(png)) as image:
         width, height = image.size
     return Picture(name=name, alt=alt, caption=caption, png=png, width=width, height=height)
+
+
+def dot(axes: Axes, estimate: Estimate, row: float, *, filled: bool) -> None:
+    """Mark a score and its interval on one row of a panel: open for what was seen before test, filled for test."""
+    if estimate.value is None:
+        return
+    if estimate.low is not None and estimate.high is not None:
+        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS[int(filled)], linewidth=2)
+    axes.plot(estimate.value, row, **_dot(filled), markersize=7, clip_on=False, zorder=5)
+
+
+def dot_label(axes: Axes, label: str, *, filled: bool) -> None:
+    """Give the marks of one kind their entry in the legend."""
+    axes.plot([], [], **_dot(filled), label=label)
+
+
+def _dot(filled: bool) -> dict[str, Any]:
+    colour = mpl.colors.to_hex(COLOURS[int(filled)])
+    return {"marker": "o", "linestyle": "none", "color": colour, "markerfacecolor": colour if filled else "white"}
 
 
 def rounded(number: float | None) -> str:

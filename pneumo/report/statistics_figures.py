@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 from pneumo.evaluation.calibration import Calibration
 from pneumo.evaluation.intervals import Estimate
 from pneumo.evaluation.protocol import ModelStatistics
-from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, canvas, finished, rounded
+from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, canvas, dot, dot_label, finished, rounded
 from pneumo.report.inputs import ModelResult, Part
 
 SQUARE_INCHES = (5.0, 5.0)
@@ -36,12 +36,12 @@ def certainty(models: Sequence[ModelResult], statistics: Sequence[ModelStatistic
         for axes, (path, title) in zip(panels, SHOWN.items(), strict=True):
             for row, each in enumerate(statistics):
                 for offset, (part, filled) in zip((-0.16, 0.16), PARTS, strict=True):
-                    _bar(axes, each.certainty[part].scores[path], row + offset, filled)
+                    dot(axes, each.certainty[part].scores[path], row + offset, filled=filled)
             axes.set_title(title)
             axes.set_yticks(range(len(models)), [model.name for model in models])
             axes.set_ylim(len(models) - 0.5, -0.5)
         for part, filled in PARTS:
-            panels[0].plot([], [], "o", color=COLOURS[int(filled)], markerfacecolor=_face(filled), label=part)
+            dot_label(panels[0], part, filled=filled)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
         words = "; ".join(
             f"{model.name}: " + ", ".join(f"{title} {_said(each.certainty['test'].scores[path])}" for path, title in SHOWN.items())
@@ -186,19 +186,6 @@ def decision_curves(models: Sequence[ModelResult], statistics: Sequence[ModelSta
             caption="Net benefit: found pneumonias less false alarms, these weighed by the odds of the probability from which on"
             " one treats, as a share of all radiographs. A model is of use where its line is above both grey ones.",
         )
-
-
-def _bar(axes: Axes, estimate: Estimate, row: float, filled: bool) -> None:
-    if estimate.value is None:
-        return
-    colour = COLOURS[int(filled)]
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [row, row], color=colour, linewidth=2)
-    axes.plot(estimate.value, row, "o", color=colour, markerfacecolor=_face(filled), markersize=7, clip_on=False, zorder=5)
-
-
-def _face(filled: bool) -> str:
-    return mpl.colors.to_hex(COLOURS[1]) if filled else "white"
 
 
 def _reliability_curve(axes: Axes, calibration: Calibration, place: int, label: str) -> None:

@@ -103,6 +103,8 @@ class Augmentation(Settings):
     """Brightness, uniform in ± this fraction of the grey range."""
     gamma_log_range: Annotated[float, Field(ge=0, le=1)] = 0
     """Gamma: natural logarithm, uniform in ± this."""
+    sharpness_fraction: Annotated[float, Field(ge=0, le=1)] = 0
+    """Sharpness, uniform in ± this: at -1 the image is blurred by a Gaussian of 1 px, at 1 what that blur takes away is added."""
 
 
 class Cnn(Settings):
@@ -165,13 +167,14 @@ OTHER_ACQUISITION = Augmentation(
     rotation_degrees=0,
     shift_fraction=0,
     shear_degrees=0,
-    zoom_fraction=0,
+    zoom_fraction=0.2,
     horizontal_flip=False,
     aspect_log_range=0.4,
     fill="constant",
     contrast_fraction=0.3,
     brightness_fraction=0.15,
     gamma_log_range=0.3,
+    sharpness_fraction=1,
 )
 
 
@@ -208,15 +211,16 @@ class Robust(Training):
         rotation_degrees=10,
         shift_fraction=0.1,
         shear_degrees=0,
-        zoom_fraction=0.15,
+        zoom_fraction=0.3,
         aspect_log_range=0.3,
         fill="constant",
         contrast_fraction=0.3,
         brightness_fraction=0.15,
         gamma_log_range=0.3,
+        sharpness_fraction=1,
     )
     network: ResidualCnn = ResidualCnn()
-    fit: Fit = Fit(epochs=20, optimizer="adamw", schedule="cosine", label_smoothing=0.1)
+    fit: Fit = Fit(epochs=24, optimizer="adamw", schedule="cosine", label_smoothing=0.1)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=20), AfterValidator(_different)] = (0, 1, 2)
     """One network is trained from each, in place of `fit.seed`; their ensemble is the mean of their logits."""
 
@@ -345,6 +349,14 @@ class Gradcam(Settings):
     """Name of the convolutional layer to explain; none: the last before the features are pooled or flattened for good."""
 
 
+class Robustness(Settings):
+    """Scores of the registered models on validation films that are made worse, or otherwise."""
+
+    films: Annotated[int, Field(ge=20)] = 200
+    """Validation radiographs that each model is shown at every severity, at most; drawn by patient, half of each class if there are as
+    many."""
+
+
 class Bench(Settings):
     """What `make bench` measures on."""
 
@@ -425,6 +437,7 @@ class Config(BaseSettings):
     ablate: Ablate = Ablate()
     registry: Registry = Registry()
     gradcam: Gradcam = Gradcam()
+    robustness: Robustness = Robustness()
     report: Report = Report()
     bench: Bench = Bench()
     reproduce: Reproduce = Reproduce()

@@ -92,7 +92,7 @@ def affine_transforms(
 
 
 class RandomPhotometry(keras.layers.Layer):
-    """Contrast about the image's own mean, brightness and gamma."""
+    """Sharpness, contrast about the image's own mean, brightness and gamma."""
 
     def __init__(self, settings: Augmentation, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -110,13 +110,30 @@ class RandomPhotometry(keras.layers.Layer):
         """
         s = self.settings
         grey = tf.cast(images, tf.float32) / 255
-        draw = tf.random.stateless_uniform((3, tf.shape(grey)[0], 1, 1, 1), seed, minval=-1.0, maxval=1.0)
+        draw = tf.random.stateless_uniform((4, tf.shape(grey)[0], 1, 1, 1), seed, minval=-1.0, maxval=1.0)
+        if s.sharpness_fraction:
+            grey += draw[3] * s.sharpness_fraction * (grey - blurred(grey))
         mean = tf.reduce_mean(grey, axis=(1, 2, 3), keepdims=True)
         grey = mean + (grey - mean) * (1 + draw[0] * s.contrast_fraction) + draw[1] * s.brightness_fraction
         grey = tf.clip_by_value(grey, 0.0, 1.0)
         if s.gamma_log_range:
             grey = tf.pow(grey, tf.exp(draw[2] * s.gamma_log_range))
         return grey * 255
+
+
+def blurred(images: tf.Tensor) -> tf.Tensor:
+    """Blur by the binomial filter of five taps along rows and along columns, a Gaussian of 1 px; edges are mirrored.
+
+    Args:
+        images: (N, H, W, C), float32.
+    """
+    channels = images.shape[-1]
+    taps = tf.constant([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    mirrored = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="SYMMETRIC")
+    for shape in ((5, 1, 1, 1), (1, 5, 1, 1)):
+        kernel = tf.tile(tf.reshape(taps, shape), (1, 1, channels, 1))
+        mirrored = tf.nn.depthwise_conv2d(mirrored, kernel, strides=[1, 1, 1, 1], padding="VALID")
+    return mirrored
 
 
 def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
@@ -133,6 +150,12 @@ def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
     # float32 by name: under a mixed policy Keras would cast the layers' inputs to bfloat16, which has eight bits for a grey value.
     if any(geometric):
         wanted.append(RandomAffine(settings, dtype="float32", name="random_affine"))
-    if settings.contrast_fraction or settings.brightness_fraction or settings.gamma_log_range:
+    photometric = (
+        settings.contrast_fraction,
+        settings.brightness_fraction,
+        settings.gamma_log_range,
+        settings.sharpness_fraction,
+    )
+    if any(photometric):
         wanted.append(RandomPhotometry(settings, dtype="float32", name="random_photometry"))
     return wanted

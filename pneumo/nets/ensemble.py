@@ -15,9 +15,9 @@ def build(members: Sequence[keras.Model]) -> keras.Model:
     Returns:
         Model from (N, H, W, 1) to (N, 1), the probability of PNEUMONIA.
     """
-    inputs = keras.Input(members[0].input.shape[1:], name="radiograph")
+    inputs = keras.Input(members[0].inputs[0].shape[1:], name="radiograph")
     logits = [
-        keras.Model(member.input, member.get_layer("logit").output, name=f"member_{number}")(inputs)
+        keras.Model(member.inputs[0], member.get_layer("logit").output, name=f"member_{number}")(inputs)
         for number, member in enumerate(members, start=1)
     ]
     logit = layers.Average(dtype="float32", name="logit")(logits)

@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,11 +38,12 @@ train: $(INSTALLED) ## Check, decode and audit the cohort, then train and regist
 	$(PNEUMO) weighted $(OPTIONS)
 	$(PNEUMO) resnet50 $(OPTIONS)
 
-report: $(INSTALLED) ## Draw the heatmaps of mistakes and write reports/index.html
+report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and write reports/index.html
 	$(PNEUMO) gradcam $(OPTIONS)
+	$(PNEUMO) robustness $(OPTIONS)
 	$(PNEUMO) report $(OPTIONS)
 
-prepare baseline weighted resnet50 gradcam: $(INSTALLED) ## Run one stage alone
+prepare baseline weighted resnet50 gradcam robustness: $(INSTALLED) ## Run one stage alone
 	$(PNEUMO) $@ $(OPTIONS)
 
 audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort

@@ -27,10 +27,24 @@ def decode(file: Path, size_px: int, resize: Resize) -> np.ndarray:
     """
     with open_film(file) as film:
         width, height = _fitting(film.size, size_px) if resize == "pad" else (size_px, size_px)
-        small = grey(film, (2 * width, 2 * height)).resize((width, height), Image.Resampling.BILINEAR)
+        return _centred(grey(film, (2 * width, 2 * height)).resize((width, height), Image.Resampling.BILINEAR), size_px)
+
+
+def decode_again(square: np.ndarray, film_size: tuple[int, int], size_px: int, resize: Resize) -> np.ndarray:
+    """Make of a film that was squashed to a square what `decode` would make of it at another size.
+
+    Args:
+        square: (H, H), uint8.
+        film_size: width and height of the film itself, in pixels.
+    """
+    width, height = _fitting(film_size, size_px) if resize == "pad" else (size_px, size_px)
+    return _centred(Image.fromarray(square).resize((width, height), Image.Resampling.BILINEAR), size_px)
+
+
+def _centred(small: Image.Image, size_px: int) -> np.ndarray:
     pixels = np.zeros((size_px, size_px), np.uint8)
-    left, top = (size_px - width) // 2, (size_px - height) // 2
-    pixels[top : top + height, left : left + width] = np.asarray(small)
+    left, top = (size_px - small.width) // 2, (size_px - small.height) // 2
+    pixels[top : top + small.height, left : left + small.width] = np.asarray(small)
     return pixels
 
 

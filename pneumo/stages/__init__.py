@@ -13,6 +13,7 @@ STAGES = {
     "crossval": "Cross-validate one recipe within the train split.",
     "ablate": "Train three plain networks with and without augmentation, and compare them on validation.",
     "gradcam": "Draw Grad-CAM heatmaps of each model's mistakes on the test split.",
+    "robustness": "Score each model on validation films that were acquired worse, or otherwise.",
     "report": "Write the report page, its figures and metrics.json.",
     "bench": "Measure training and decoding against the obvious alternatives and the limit.",
     "reproduce": "Run a small fixed study twice and compare it with the committed expectations.",

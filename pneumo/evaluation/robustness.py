@@ -1,0 +1,151 @@
+"""What becomes of a model's scores where films were acquired worse, or otherwise; as its file keeps it for the report.
+
+Measured on validation and never on test, which is opened once a model: curves that were drawn there would be looked at when the
+next model is designed. Validation promises more than test keeps, so a curve tells what a change costs, not what a score will be.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pneumo.evaluation import weighted
+from pneumo.evaluation.intervals import Estimate, Share, estimates
+from pneumo.evaluation.scores import Result, checked
+
+FILE = "robustness.json"
+"""Its name in the report's folder."""
+Score = Literal["auroc", "sensitivity", "specificity"]
+SCORES: dict[Score, str] = {"auroc": "AUROC", "sensitivity": "sensitivity", "specificity": "specificity"}
+
+
+class Point(Result):
+    """The scores at one severity, with intervals by patient bootstrap."""
+
+    severity: float
+    auroc: Estimate
+    sensitivity: Estimate
+    """At the model's locked threshold, as the specificity."""
+    specificity: Estimate
+
+
+class Curve(Result):
+    """The scores along the severities of one perturbation."""
+
+    perturbation: str
+    title: str
+    unit: str
+    """What the severities count."""
+    neutral: float
+    """The severity that leaves films as they are."""
+    points: tuple[Point, ...]
+
+    def said(self, severity: float) -> str:
+        """Write a severity as an axis does."""
+        return "as is" if severity == self.neutral else f"{severity:g}"
+
+
+class ModelRobustness(Result):
+    """All curves of one model."""
+
+    version: int
+    recipe: str
+    model_sha256: str
+    data_fingerprint: str
+    definition: str
+    """Of the perturbations, as `images.perturbation` identifies them."""
+    films_at_most: int
+    """As was asked for."""
+    created: datetime
+    """In UTC."""
+    threshold: float
+    images: int
+    """Validation radiographs that were drawn."""
+    patients: int
+    frame_px: int
+    """Side of the square at which films were changed."""
+    curves: tuple[Curve, ...]
+
+    @property
+    def name(self) -> str:
+        """How the page and the figures call the model."""
+        return f"{self.recipe} v{self.version}"
+
+
+class Robustness(Result):
+    """The curves of several models."""
+
+    models: tuple[ModelRobustness, ...]
+
+
+def read(file: Path) -> Robustness | None:
+    """Read the kept curves; None where there are none yet.
+
+    Raises:
+        ValidationError: the file holds something else.
+    """
+    return Robustness.model_validate_json(file.read_bytes()) if file.is_file() else None
+
+
+def draw_films(predictions: pd.DataFrame, films: int, seed: int) -> pd.DataFrame:
+    """Draw at most `films` radiographs, patients with all of theirs, half of them of each class where there are as many.
+
+    None of the scores depends on how common PNEUMONIA is, so halves tell most about both classes.
+
+    Args:
+        predictions: columns patient and y_true, among others.
+
+    Returns:
+        Rows of `predictions`, in their order.
+    """
+    generator = np.random.default_rng(seed)
+    chosen = pd.Series(False, index=predictions.index)
+    left = films
+    # The rarer class first: what it cannot fill is the other's.
+    by_class = sorted((rows for _, rows in predictions.groupby("y_true")), key=len)
+    for place, rows in enumerate(by_class):
+        sizes = rows["patient"].value_counts().sort_index()
+        drawn = sizes.iloc[generator.permutation(len(sizes))].cumsum()
+        patients = drawn.index[drawn <= left // (len(by_class) - place)]
+        taken = rows.index[rows["patient"].isin(patients)]
+        chosen[taken] = True
+        left -= len(taken)
+    return predictions[chosen]
+
+
+def score(films: pd.DataFrame, y_score: np.ndarray, threshold: float, severity: float) -> Point:
+    """Score what a model says of perturbed films.
+
+    Args:
+        films: columns patient and y_true.
+        y_score: (N,), probability of PNEUMONIA.
+        threshold: the one locked on the films as they are.
+    """
+    labels, scores = checked(films["y_true"], y_score)
+    ill, called = labels == 1, scores >= threshold
+    shares = {"sensitivity": Share(hit=called, among=ill), "specificity": Share(hit=~called, among=~ill)}
+    found, _ = estimates(films["patient"], {"auroc": weighted.auroc(labels, scores)}, shares)
+    return Point(severity=severity, **found)
+
+
+def weakest(found: ModelRobustness, name: Score) -> tuple[Curve, Point] | None:
+    """Find where one score is lowest; None where it is not defined."""
+    points = [(curve, point) for curve in found.curves for point in curve.points if getattr(point, name).value is not None]
+    return min(points, key=lambda place: getattr(place[1], name).value, default=None)
+
+
+def sentence(found: ModelRobustness) -> str:
+    """Say how far each score falls, and under what."""
+    said = []
+    for name, title in SCORES.items():
+        place = weakest(found, name)
+        if place is None:
+            continue
+        curve, point = place
+        (neutral,) = (each for each in curve.points if each.severity == curve.neutral)
+        before, lowest = getattr(neutral, name).value, getattr(point, name).value
+        where = f" ({curve.title} {curve.said(point.severity)})" if lowest < before else ""
+        said.append(f"{title} {before:.3f} on films as they are, {lowest:.3f} at the lowest{where}")
+    return f"{found.name}: {'; '.join(said)}."

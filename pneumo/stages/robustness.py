@@ -1,0 +1,125 @@
+"""The robustness curves."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import track
+
+from pneumo.cohort.derived import write_atomically
+from pneumo.cohort.film import UnreadableError
+from pneumo.cohort.index import Cohort, index
+from pneumo.cohort.layout import printable
+from pneumo.cohort.parallel import in_parallel
+from pneumo.config import Config
+from pneumo.errors import UserError
+from pneumo.evaluation.robustness import FILE, Curve, ModelRobustness, Point, Robustness, draw_films, read, score, sentence
+from pneumo.images.decode import decode, decode_again
+from pneumo.images.perturbation import FRAME_PX, PERTURBATIONS, Pixels, definition
+from pneumo.registry import Entry, Registry
+
+# The same for every model, so that all are shown the same films.
+SEED = 0
+BATCH_SIZE = 32
+
+
+def run(config: Config, console: Console) -> None:
+    """Score each recipe's newest model on some of its validation films, acquired worse or otherwise, and keep it for the report.
+
+    The test split stays closed: it is opened once a model, when that is registered.
+    """
+    registry = Registry(config.registry)
+    cohort = index(config)
+    file = config.report.directory / FILE
+    kept = _kept(file)
+    models: list[ModelRobustness] = []
+    for entry in registry.newest(cohort.fingerprint):
+        before = next((model for model in kept if _is_of(model, entry, config.robustness.films)), None)
+        models.append(before or _measure(registry, entry, cohort, config.robustness.films, console))
+        console.print(f"{sentence(models[-1])}{' (measured before)' if before else ''}", highlight=False, soft_wrap=True)
+        # After each model, so that a run which is killed goes on with the next; what is still to come is kept as it was.
+        done = {model.version for model in models}
+        _write(file, [*models, *(model for model in kept if model.version not in done)])
+    _write(file, models)
+    console.print(f"Kept for the report in {file}\nNext: pneumo report", highlight=False, soft_wrap=True)
+
+
+def _kept(file: Path) -> Sequence[ModelRobustness]:
+    try:
+        found = read(file)
+    except ValidationError:  # damaged, or of another version of pneumo: measured anew
+        return ()
+    return found.models if found else ()
+
+
+def _is_of(model: ModelRobustness, entry: Entry, films: int) -> bool:
+    """Tell whether curves are of this very model, and were made as they would be now."""
+    made = (model.version, model.model_sha256, model.data_fingerprint, model.definition, model.films_at_most)
+    return made == (entry.version, entry.model_sha256, entry.data_fingerprint, definition(), films)
+
+
+def _write(file: Path, models: Sequence[ModelRobustness]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, Robustness(models=tuple(models)).model_dump_json(indent=1))
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}; give it room and permission, or set another report.directory") from error
+
+
+def _measure(registry: Registry, entry: Entry, cohort: Cohort, films: int, console: Console) -> ModelRobustness:
+    record, model = registry.record(entry), registry.load(entry)
+    drawn = draw_films(registry.predictions(entry, "validation"), films, SEED)
+    frame_px = max(FRAME_PX, record.image_size_px)
+    decoded = in_parallel(partial(_decode, cohort.root, frame_px), drawn["path"].tolist(), f"Decoding radiographs at {frame_px} px")
+    frames = np.stack(list(decoded))
+    table = cohort.table.set_index("path").loc[drawn["path"]]
+    sizes = list(zip(table["width"], table["height"], strict=True))
+
+    def point(changed: Pixels, severity: float) -> Point:
+        pairs = zip(changed, sizes, strict=True)
+        shown = np.stack([decode_again(film, size, record.image_size_px, record.resize) for film, size in pairs])
+        y_score = model.predict(shown[..., None].astype(np.float32), batch_size=BATCH_SIZE, verbose=0)[:, 0]
+        return score(drawn, y_score, record.threshold, severity)
+
+    unchanged = point(frames, 0)
+    ways = [(name, severity) for name, each in PERTURBATIONS.items() for severity in each.severities if severity != each.neutral]
+    tracked = track(ways, f"{entry.recipe} v{entry.version}", console=console, transient=True)
+    points = {(name, severity): point(PERTURBATIONS[name](frames, severity), severity) for name, severity in tracked}
+    return ModelRobustness(
+        version=entry.version,
+        recipe=entry.recipe,
+        model_sha256=entry.model_sha256,
+        data_fingerprint=entry.data_fingerprint,
+        definition=definition(),
+        films_at_most=films,
+        created=datetime.now(UTC),
+        threshold=record.threshold,
+        images=len(drawn),
+        patients=drawn["patient"].nunique(),
+        frame_px=frame_px,
+        curves=tuple(_curve(name, points, unchanged) for name in PERTURBATIONS),
+    )
+
+
+def _curve(name: str, points: Mapping[tuple[str, float], Point], unchanged: Point) -> Curve:
+    each = PERTURBATIONS[name]
+    return Curve(
+        perturbation=name,
+        title=each.title,
+        unit=each.unit,
+        neutral=each.neutral,
+        points=tuple(
+            points.get((name, severity)) or unchanged.model_copy(update={"severity": severity}) for severity in each.severities
+        ),
+    )
+
+
+def _decode(root: Path, size_px: int, path: str) -> Pixels:
+    try:
+        return decode(root / path, size_px, "squash")
+    except UnreadableError as error:
+        raise UserError(f"{printable(root / path)}: {error}; it could be read when the cohort was indexed, run again") from error

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras.src.legacy.preprocessing.image import apply_affine_transform
+from scipy.ndimage import convolve1d
 
 from pneumo.config import Augmentation
-from pneumo.images.augment import RandomAffine, RandomPhotometry, affine_transforms, augmentation_layers
+from pneumo.images.augment import RandomAffine, RandomPhotometry, affine_transforms, augmentation_layers, blurred
 
 NONE = Augmentation(rotation_degrees=0, shift_fraction=0, shear_degrees=0, zoom_fraction=0, horizontal_flip=False)
 SEED = tf.constant([1, 2], tf.int64)
@@ -108,3 +109,19 @@ def test_photometry_keeps_order_and_range(images):
 
 def test_photometry_with_no_ranges_changes_nothing(images):
     np.testing.assert_allclose(RandomPhotometry(NONE)(images, seed=SEED), images, atol=1e-3)
+
+
+def test_the_blur_is_the_binomial_filter_with_mirrored_edges(images):
+    taps = np.array([1, 4, 6, 4, 1]) / 16
+    expected = convolve1d(convolve1d(images.astype(float), taps, axis=1), taps, axis=2)
+    np.testing.assert_allclose(blurred(tf.cast(images, tf.float32)), expected, atol=1e-3)
+
+
+def test_sharpness_moves_an_image_away_from_its_blurred_copy_or_towards_it():
+    image = np.tile(np.random.default_rng(0).integers(80, 170, (1, 24, 24, 1)), (64, 1, 1, 1)).astype(np.float32)
+    changed = RandomPhotometry(NONE.model_copy(update={"sharpness_fraction": 1}))(image, seed=SEED).numpy()
+    detail = image - blurred(tf.constant(image)).numpy()
+    strengths = ((changed - image) * detail).sum(axis=(1, 2, 3)) / (detail**2).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(changed, image + strengths[:, None, None, None] * detail, atol=0.01)
+    assert strengths.min() < -0.8
+    assert strengths.max() > 0.8

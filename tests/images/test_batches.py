@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pneumo.config import Augmentation
-from pneumo.images.batches import evaluation_batches, training_batches
+from pneumo.images.batches import evaluation_batches, training_batches, view_batches
 
 NONE = Augmentation(rotation_degrees=0, shift_fraction=0, shear_degrees=0, zoom_fraction=0, horizontal_flip=False)
 
@@ -67,3 +67,19 @@ def test_class_weights_reach_the_batches_and_are_one_without(pixels):
     plain = evaluation_batches(pixels, rows, rows % 2, batch_size=4)
     np.testing.assert_array_equal(next(iter(weighed))[2], [0.5, 3.0, 0.5, 0.5])
     np.testing.assert_array_equal(next(iter(plain))[2], [1, 1, 1, 1])
+
+
+def test_views_show_every_film_in_order_each_view_otherwise_and_always_the_same(pixels):
+    rows = np.array([5, 2, 11, 7, 19])
+
+    def view(number, changes):
+        return np.concatenate(
+            list(view_batches(pixels, rows, changes=changes, view=number, seed=0, batch_size=2).as_numpy_iterator())
+        )
+
+    np.testing.assert_array_equal(view(0, NONE)[..., 0], pixels[rows])
+    brighter = NONE.model_copy(update={"brightness_fraction": 0.2})
+    np.testing.assert_array_equal(view(0, brighter), view(0, brighter))
+    changes = view(0, brighter)[:, 0, 0, 0] - pixels[rows][:, 0, 0]
+    assert len(set(changes.tolist())) == 5
+    assert not np.array_equal(view(0, brighter), view(1, brighter))

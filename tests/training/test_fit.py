@@ -14,7 +14,7 @@ from pneumo.config import Augmentation, Cnn, Fit
 from pneumo.errors import UserError
 from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.nets import cnn
-from pneumo.training.fit import compile_model, fit
+from pneumo.training.fit import compile_model, cosine_rate, fit
 from pneumo.training.precision import choose_precision, prepare
 
 FIT = Fit(
@@ -119,6 +119,30 @@ def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
     assert min(rates) <= 0.3 * settings.plateau_factor * 1.001
     for before, after in itertools.pairwise(rates):
         assert after == pytest.approx(before) or after == pytest.approx(before * settings.plateau_factor)
+
+
+def test_the_cosine_schedule_rises_and_falls_to_nothing_and_is_recorded(tmp_path):
+    settings = FIT.model_copy(
+        update={"optimizer": "adamw", "schedule": "cosine", "early_stopping_patience": None, "plateau_patience": None}
+    )
+    _, history, _ = train(tmp_path, settings)
+    rates = history["learning_rate"]
+    assert rates == pytest.approx([cosine_rate(settings, epoch) for epoch in range(6)])
+    assert rates[0] < rates[1] < rates[2] <= settings.learning_rate
+    assert rates[2] > rates[3] > rates[4] > rates[5]
+    assert cosine_rate(settings, settings.epochs) == pytest.approx(0)
+
+
+def test_smoothed_targets_keep_a_network_from_certainty(tmp_path):
+    sure, doubtful = (
+        train(tmp_path / str(smoothing), FIT.model_copy(update={"epochs": 6, "learning_rate": 0.03, "label_smoothing": smoothing}))[
+            0
+        ]
+        for smoothing in (0, 0.5)
+    )
+    pixels, _ = films()
+    certainty = [float(np.abs(model.predict(pixels[..., None], verbose=0) - 0.5).mean()) for model in (sure, doubtful)]
+    assert certainty[1] < certainty[0]
 
 
 def test_a_loss_that_is_no_number_ends_in_one_clear_line(tmp_path):

@@ -1,0 +1,24 @@
+from concurrent.futures import ThreadPoolExecutor
+
+from pneumo.registry.openings import FILE, note_opening
+
+
+def test_every_look_at_test_is_kept_and_counted_for_its_cohort(tmp_path):
+    note_opening(tmp_path / "models", "baseline", "one cohort")
+    note_opening(tmp_path / "models", "baseline", "another")
+    openings = note_opening(tmp_path / "models", "weighted", "one cohort")
+    assert [opening.recipe for opening in openings] == ["baseline", "weighted"]
+    assert openings[0].opened <= openings[1].opened
+
+
+def test_looks_at_the_same_moment_are_all_kept(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: note_opening(tmp_path, f"recipe {number}", "cohort"), range(40)))
+    assert len(note_opening(tmp_path, "last", "cohort")) == 41
+
+
+def test_a_line_that_was_cut_short_does_not_hide_the_others(tmp_path):
+    note_opening(tmp_path, "baseline", "cohort")
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"opened": "2026-\n')
+    assert len(note_opening(tmp_path, "weighted", "cohort")) == 2

@@ -36,6 +36,7 @@ train: $(INSTALLED) ## Check, decode and audit the cohort, then train and regist
 	$(PNEUMO) audit $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
 	$(PNEUMO) weighted $(OPTIONS)
+	$(PNEUMO) robust $(OPTIONS)
 	$(PNEUMO) resnet50 $(OPTIONS)
 
 report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and write reports/index.html
@@ -43,7 +44,7 @@ report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and wri
 	$(PNEUMO) robustness $(OPTIONS)
 	$(PNEUMO) report $(OPTIONS)
 
-prepare baseline weighted resnet50 gradcam robustness: $(INSTALLED) ## Run one stage alone
+prepare baseline weighted robust resnet50 gradcam robustness: $(INSTALLED) ## Run one stage alone
 	$(PNEUMO) $@ $(OPTIONS)
 
 audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort

@@ -122,9 +122,7 @@ def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
 
 
 def test_the_cosine_schedule_rises_and_falls_to_nothing_and_is_recorded(tmp_path):
-    settings = FIT.model_copy(
-        update={"optimizer": "adamw", "schedule": "cosine", "early_stopping_patience": None, "plateau_patience": None}
-    )
+    settings = Fit(epochs=6, batch_size=16, optimizer="adamw", schedule="cosine", precision="float32")
     _, history, _ = train(tmp_path, settings)
     rates = history["learning_rate"]
     assert rates == pytest.approx([cosine_rate(settings, epoch) for epoch in range(6)])
@@ -134,11 +132,9 @@ def test_the_cosine_schedule_rises_and_falls_to_nothing_and_is_recorded(tmp_path
 
 
 def test_smoothed_targets_keep_a_network_from_certainty(tmp_path):
+    fast = Fit(epochs=6, batch_size=16, optimizer="adam", learning_rate=0.03, precision="float32")
     sure, doubtful = (
-        train(tmp_path / str(smoothing), FIT.model_copy(update={"epochs": 6, "learning_rate": 0.03, "label_smoothing": smoothing}))[
-            0
-        ]
-        for smoothing in (0, 0.5)
+        train(tmp_path / str(smoothing), fast.model_copy(update={"label_smoothing": smoothing}))[0] for smoothing in (0, 0.5)
     )
     pixels, _ = films()
     certainty = [float(np.abs(model.predict(pixels[..., None], verbose=0) - 0.5).mean()) for model in (sure, doubtful)]

@@ -38,13 +38,20 @@ class Curve(Result):
     title: str
     unit: str
     """What the severities count."""
+    written: str
+    """How one is written, as a format."""
     neutral: float
     """The severity that leaves films as they are."""
     points: tuple[Point, ...]
 
+    @property
+    def unchanged(self) -> Point:
+        """Pick the scores on films as they are."""
+        return next(point for point in self.points if point.severity == self.neutral)
+
     def said(self, severity: float) -> str:
-        """Write a severity as an axis does."""
-        return "as is" if severity == self.neutral else f"{severity:g}"
+        """Write a severity."""
+        return "as is" if severity == self.neutral else self.written.format(severity)
 
 
 class ModelRobustness(Result):
@@ -80,13 +87,13 @@ class Robustness(Result):
     models: tuple[ModelRobustness, ...]
 
 
-def read(file: Path) -> Robustness | None:
-    """Read the kept curves; None where there are none yet.
+def read(file: Path) -> Robustness:
+    """Read the kept curves: none where there is no file yet.
 
     Raises:
         ValidationError: the file holds something else.
     """
-    return Robustness.model_validate_json(file.read_bytes()) if file.is_file() else None
+    return Robustness.model_validate_json(file.read_bytes()) if file.is_file() else Robustness(models=())
 
 
 def draw_films(predictions: pd.DataFrame, films: int, seed: int) -> pd.DataFrame:
@@ -144,8 +151,7 @@ def sentence(found: ModelRobustness) -> str:
         if place is None:
             continue
         curve, point = place
-        (neutral,) = (each for each in curve.points if each.severity == curve.neutral)
-        before, lowest = getattr(neutral, name).value, getattr(point, name).value
-        where = f" ({curve.title} {curve.said(point.severity)})" if lowest < before else ""
-        said.append(f"{title} {before:.3f} on films as they are, {lowest:.3f} at the lowest{where}")
-    return f"{found.name}: {'; '.join(said)}."
+        before, lowest = getattr(curve.unchanged, name).value, getattr(point, name).value
+        worst = f"{lowest:.3f} ({curve.title} {curve.said(point.severity)})" if lowest < before else "never less"
+        said.append(f"{title} {before:.3f} and {worst}")
+    return f"{found.name}, on films as they are and at the worst: {', '.join(said)}."

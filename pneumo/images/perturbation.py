@@ -29,6 +29,8 @@ class Perturbation:
     title: str
     unit: str
     """What the severities count."""
+    written: str
+    """How one is written."""
     severities: tuple[float, ...]
     """In the order of an axis."""
     neutral: float
@@ -75,11 +77,13 @@ def noise(images: Pixels, sd_percent: float, seed: int = 0) -> Pixels:
 
 
 PERTURBATIONS = {
-    "jpeg": Perturbation("JPEG compression", "quality it is saved with", (100, 75, 40, 20, 10), 100, jpeg),
-    "blur": Perturbation("Gaussian blur", "SD, % of the film's height", (0, 0.25, 0.5, 1, 2), 0, blur),
-    "crop": Perturbation("Crop", "cut off each edge, % of the side", (0, 5, 10, 15, 20), 0, crop),
-    "aspect": Perturbation("Aspect ratio", "width to height, times the film's own", (0.7, 0.85, 1, 1.2, 1.4), 1, aspect),
-    "noise": Perturbation("Noise", "SD, % of the grey range", (0, 2, 4, 8, 16), 0, noise),
+    "jpeg": Perturbation("JPEG quality", "quality that it is saved with, of 100", "{:g}", (100, 75, 40, 20, 10), 100, jpeg),
+    "blur": Perturbation(
+        "Gaussian blur", "standard deviation, share of the film's height", "{:g} %", (0, 0.25, 0.5, 1, 2), 0, blur
+    ),
+    "crop": Perturbation("Crop", "cut off each edge, share of the side", "{:g} %", (0, 5, 10, 15, 20), 0, crop),
+    "aspect": Perturbation("Aspect ratio", "width to height, times the film's own", "× {:g}", (0.7, 0.85, 1, 1.2, 1.4), 1, aspect),
+    "noise": Perturbation("Noise", "standard deviation, share of the grey range", "{:g} %", (0, 2, 4, 8, 16), 0, noise),
 }
 
 

@@ -19,6 +19,7 @@ from pneumo.report.contents import draw_pictures, draw_section
 from pneumo.report.drawing import rounded
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
+from pneumo.report.robustness_section import robustness_section
 from pneumo.report.statistics import work_out
 from pneumo.report.words import (
     duration,
@@ -53,7 +54,7 @@ def write_report(
     models: Sequence[ModelResult],
     experiments: Experiments = NO_EXPERIMENTS,
 ) -> Path:
-    """Write index.html, metrics.json and figures/ into a folder; heatmaps and the audit that lie in it are shown.
+    """Write index.html, metrics.json and figures/ into a folder; heatmaps, audit and robustness that lie in it are shown.
 
     Raises:
         UserError: there is no model, a model or an experiment was made on other radiographs, or a model's predictions do not fit
@@ -66,10 +67,13 @@ def write_report(
     ]
     pictures = draw_pictures(cohort, samples, models, statistics.models, experiments)
     audit = audit_section(directory, cohort.fingerprint)
-    numbers = metrics(cohort, models, statistics, experiments) | {"audit": audit.numbers()}
+    robustness = robustness_section(directory, models, cohort.synthetic)
+    found = {"audit": audit.numbers(), "robustness": robustness.numbers()}
+    numbers = metrics(cohort, models, statistics, experiments) | found
     content = {
         "cohort": cohort,
         "audit": audit,
+        "robustness": robustness,
         "words": WORDS,
         "models": models,
         "sections": sections,
@@ -82,7 +86,12 @@ def write_report(
     items = checklist(_render(content, ()))
     page = _render(content, items)
     numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
-    drawn = [*pictures.all(), *audit.pictures(), *(picture for section in sections for picture in section.all())]
+    drawn = [
+        *pictures.all(),
+        *audit.pictures(),
+        *robustness.pictures(),
+        *(picture for section in sections for picture in section.all()),
+    ]
     return write_files(directory, page, numbers, drawn)
 
 

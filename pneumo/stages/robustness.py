@@ -50,10 +50,9 @@ def run(config: Config, console: Console) -> None:
 
 def _kept(file: Path) -> Sequence[ModelRobustness]:
     try:
-        found = read(file)
+        return read(file).models
     except ValidationError:  # damaged, or of another version of pneumo: measured anew
         return ()
-    return found.models if found else ()
 
 
 def _is_of(model: ModelRobustness, entry: Entry, films: int) -> bool:
@@ -87,7 +86,7 @@ def _measure(registry: Registry, entry: Entry, cohort: Cohort, films: int, conso
 
     unchanged = point(frames, 0)
     ways = [(name, severity) for name, each in PERTURBATIONS.items() for severity in each.severities if severity != each.neutral]
-    tracked = track(ways, f"{entry.recipe} v{entry.version}", console=console, transient=True)
+    tracked = track(ways, f"{entry.recipe} v{entry.version}", console=console, transient=True, disable=not console.is_terminal)
     points = {(name, severity): point(PERTURBATIONS[name](frames, severity), severity) for name, severity in tracked}
     return ModelRobustness(
         version=entry.version,
@@ -111,6 +110,7 @@ def _curve(name: str, points: Mapping[tuple[str, float], Point], unchanged: Poin
         perturbation=name,
         title=each.title,
         unit=each.unit,
+        written=each.written,
         neutral=each.neutral,
         points=tuple(
             points.get((name, severity)) or unchanged.model_copy(update={"severity": severity}) for severity in each.severities

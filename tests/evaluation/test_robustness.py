@@ -75,7 +75,7 @@ def curve(name, neutral, aurocs):
     for severity, gain in aurocs.items():
         y_score = 1 / (1 + np.exp(-rng.normal(gain * np.where(films["y_true"], 1, -1), 1)))
         points.append(score(films, y_score, 0.5, severity))
-    return Curve(perturbation=name, title=name.title(), unit="per cent", neutral=neutral, points=tuple(points))
+    return Curve(perturbation=name, title=name.title(), unit="per cent", written="{:g} %", neutral=neutral, points=tuple(points))
 
 
 @pytest.fixture
@@ -90,21 +90,21 @@ def found():
 def test_the_weakest_place_is_found_and_said(found):
     place, point = weakest(found, "auroc")
     assert (place.perturbation, point.severity) == ("aspect", 0.7)
-    assert f"{point.auroc.value:.3f} at the lowest (Aspect 0.7)" in sentence(found)
-    assert sentence(found).startswith("tiny v3: AUROC 0.9")
-    assert [found.curves[1].said(severity) for severity in (0.7, 1, 1.4)] == ["0.7", "as is", "1.4"]
+    assert f"and {point.auroc.value:.3f} (Aspect 0.7 %)" in sentence(found)
+    assert sentence(found).startswith("tiny v3, on films as they are and at the worst: AUROC 0.9")
+    assert [found.curves[1].said(severity) for severity in (0.7, 1, 1.4)] == ["0.7 %", "as is", "1.4 %"]
 
 
 def test_undefined_scores_are_not_spoken_of(found):
     lonely = score(predictions(0, 20), np.full(40, 0.9), 0.5, 0)
     only = found.curves[0].model_copy(update={"points": (lonely,)})
     said = sentence(found.model_copy(update={"curves": (only,)}))
-    assert said == "tiny v3: sensitivity 1.000 on films as they are, 1.000 at the lowest."
+    assert said == "tiny v3, on films as they are and at the worst: sensitivity 1.000 and never less."
 
 
 def test_curves_come_back_from_their_file_as_they_were(found, tmp_path):
     file = tmp_path / "robustness.json"
-    assert read(file) is None
+    assert read(file) == Robustness(models=())
     file.write_text(Robustness(models=(found,)).model_dump_json())
     assert read(file) == Robustness(models=(found,))
     file.write_text('{"models": 3')

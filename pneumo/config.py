@@ -186,8 +186,9 @@ class Training(Settings):
     resize: Resize = "squash"
     """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
     threshold_rule: ThresholdRule = "acquisition"
-    """How the operating threshold is locked on validation. acquisition: the largest sensitivity + specificity under randomised
-    acquisition; youden: the same on the films as they are; half: 0.5. All three are reported."""
+    """How the operating threshold is locked on validation. acquisition: by calibration, with both classes weighing the same, on the
+    films as they are and under randomised acquisition; youden: the largest sensitivity + specificity on the films as they are;
+    half: 0.5. All three are reported."""
     acquisition: Augmentation = OTHER_ACQUISITION
     """How validation films are changed for the rule of that name, and for the temperature."""
     acquisition_views: Annotated[int, Field(ge=1, le=100)] = 3

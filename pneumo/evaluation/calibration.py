@@ -67,13 +67,13 @@ def fit_temperature(y_true: Labels, y_score: Scores) -> float | None:
         None where no finite positive temperature is best: where 0.5 parts the classes without a mistake, the surer the better;
         where the scores say nothing, or the contrary, the less sure the better.
     """
-    logits = _logits(y_score)
+    found = logits(y_score)
 
     def slope(sharpness: float) -> float:
         """Derivative of the cross-entropy by 1 / T, in which it is convex."""
-        return float(np.mean((expit(sharpness * logits) - y_true) * logits))
+        return float(np.mean((expit(sharpness * found) - y_true) * found))
 
-    if slope(0) >= 0 or ((logits > 0) == (y_true == 1))[logits != 0].all():
+    if slope(0) >= 0 or ((found > 0) == (y_true == 1))[found != 0].all():
         return None
     upper = 1.0
     while slope(upper) <= 0:
@@ -83,10 +83,11 @@ def fit_temperature(y_true: Labels, y_score: Scores) -> float | None:
 
 def scaled(y_score: Scores, temperature: float) -> Scores:
     """Divide the logits of probabilities by a temperature."""
-    return np.asarray(expit(_logits(y_score) / temperature))
+    return np.asarray(expit(logits(y_score) / temperature))
 
 
-def _logits(y_score: Scores) -> npt.NDArray[np.float64]:
+def logits(y_score: Scores) -> npt.NDArray[np.float64]:
+    """Take probabilities back to logits, those of exactly 0 and 1 to finite ones."""
     return np.asarray(logit(np.clip(y_score, CLIP, 1 - CLIP)))
 
 

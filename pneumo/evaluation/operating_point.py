@@ -4,8 +4,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-from pneumo.evaluation.scores import Labels, Scores, checked
+from pneumo.evaluation.calibration import logits
+from pneumo.evaluation.scores import HALF, Labels, Scores, checked
 
 Fixed = Literal["sensitivity", "specificity"]
 
@@ -27,9 +30,7 @@ def youden_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
         ValueError: a class is missing, or a score is not a probability.
     """
     labels, scores = checked(y_true, y_score)
-    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
-    if not positives or not negatives:
-        raise ValueError(f"youden needs both classes on validation: got {negatives} NORMAL and {positives} PNEUMONIA")
+    positives, negatives = _require_both(labels)
     cuts, cut_of = np.unique(scores, return_inverse=True)
     # Called PNEUMONIA at each cut, among either class. Whole numbers: ties in fractions would hang on rounding.
     found = np.bincount(cut_of, weights=labels == 1)[::-1].cumsum()[::-1].astype(int)
@@ -40,6 +41,30 @@ def youden_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
     tied = np.flatnonzero(youden == youden.max())
     best = tied[np.argmax((cuts - below)[tied])]
     return _middle(below[best], cuts[best])
+
+
+def balanced_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
+    """Choose the threshold at which both classes are as likely, if they were as frequent.
+
+    A logistic regression on the logit of the scores (Platt 1999), each class weighing the same, says where. Youden's cut hangs on
+    the few radiographs next to it and moves with them; this one hangs on all of them.
+
+    Args:
+        y_true: (N,), 1 where PNEUMONIA.
+        y_score: (N,), probability of PNEUMONIA, 0..1.
+
+    Returns:
+        0.5 where higher scores do not speak for PNEUMONIA, since no threshold is then better than another.
+
+    Raises:
+        ValueError: a class is missing, or a score is not a probability.
+    """
+    labels, scores = checked(y_true, y_score)
+    _require_both(labels)
+    # Hardly any penalty: only so that scores which part the classes without a mistake give a finite slope.
+    fitted = LogisticRegression(C=1e3, class_weight="balanced").fit(logits(scores)[:, None], labels)
+    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    return float(expit(-intercept / slope)) if slope > 0 else HALF
 
 
 def threshold_at(y_true: Labels, y_score: Scores, fixed: Fixed, target: float) -> float | None:
@@ -67,6 +92,13 @@ def threshold_at(y_true: Labels, y_score: Scores, fixed: Fixed, target: float) -
         return None
     best = int(allowed[0])
     return _middle(cuts[max(best - 1, 0)], cuts[best])
+
+
+def _require_both(labels: Labels) -> tuple[int, int]:
+    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
+    if not positives or not negatives:
+        raise ValueError(f"a threshold needs both classes on validation: got {negatives} NORMAL and {positives} PNEUMONIA")
+    return positives, negatives
 
 
 def _middle(below: float, cut: float) -> float:

@@ -60,7 +60,7 @@ class Record(BaseModel):
     thresholds: dict[str, float]
     """What each rule would have locked: acquisition, youden, half."""
     temperature: float | None
-    """Fitted on validation under randomised acquisition; None where no finite positive temperature is best there."""
+    """Fitted on validation, as it is and under randomised acquisition; None where no finite positive temperature is best there."""
     test_opened: datetime
     """In UTC; after the threshold was locked."""
     test_openings: int

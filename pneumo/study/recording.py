@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pneumo.config import Transfer
 from pneumo.evaluation.calibration import fit_temperature
-from pneumo.evaluation.operating_point import youden_threshold
+from pneumo.evaluation.operating_point import balanced_threshold, youden_threshold
 from pneumo.evaluation.scores import HALF, evaluate
 from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Record, Registry
@@ -48,7 +48,13 @@ def register(
     """
     parts = {"validation": predict(study, trained.model, "validation")}
     parts["acquisition"] = predict_under_other_acquisition(study, trained.model)
-    thresholds = _thresholds(parts)
+    # The films as they are weigh as much as all their changed views.
+    tuned = pd.concat([*[parts["validation"]] * study.recipe.acquisition_views, parts["acquisition"]], ignore_index=True)
+    thresholds = {
+        "acquisition": balanced_threshold(tuned["y_true"], tuned["y_score"]),
+        "youden": youden_threshold(parts["validation"]["y_true"], parts["validation"]["y_score"]),
+        "half": HALF,
+    }
     threshold = thresholds[study.recipe.threshold_rule]
     openings = registry.note_test_opening(study.name, study.cohort.fingerprint)
     parts["test"] = predict(study, trained.model, "test")
@@ -72,7 +78,7 @@ def register(
         threshold=threshold,
         threshold_rule=study.recipe.threshold_rule,
         thresholds=thresholds,
-        temperature=fit_temperature(parts["acquisition"]["y_true"].to_numpy(), parts["acquisition"]["y_score"].to_numpy()),
+        temperature=fit_temperature(tuned["y_true"].to_numpy(), tuned["y_score"].to_numpy()),
         test_opened=openings[-1].opened,
         test_openings=len(openings),
         test_openings_of_recipe=sum(opening.recipe == study.name for opening in openings),
@@ -97,16 +103,6 @@ def register(
     delete_state(study)
     _announce(entry, record, console)
     return entry
-
-
-def _thresholds(parts: Mapping[str, pd.DataFrame]) -> dict[str, float]:
-    """What each rule would lock, by its name."""
-    acquisition, validation = parts["acquisition"], parts["validation"]
-    return {
-        "acquisition": youden_threshold(acquisition["y_true"], acquisition["y_score"]),
-        "youden": youden_threshold(validation["y_true"], validation["y_score"]),
-        "half": HALF,
-    }
 
 
 def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from sklearn.metrics import roc_curve
 
-from pneumo.evaluation.operating_point import threshold_at, youden_threshold
+from pneumo.evaluation.operating_point import balanced_threshold, threshold_at, youden_threshold
 
 
 def youden(y_true, y_score, threshold):
@@ -80,3 +81,32 @@ def test_no_threshold_that_reaches_the_target_gives_the_other_class_more(seed, f
 def test_a_target_that_no_score_reaches_has_no_threshold():
     assert threshold_at(np.array([1, 0, 0]), np.array([0.2, 0.9, 0.9]), "specificity", 0.5) is None
     assert threshold_at(np.array([1, 1]), np.array([0.2, 0.9]), "sensitivity", 0.5) is None
+
+
+def test_the_balanced_threshold_is_where_both_classes_are_as_likely_were_they_as_frequent():
+    # Normal logits of equal spread about -1 and 3: their densities cross at 1, whatever the shares of the classes.
+    rng = np.random.default_rng(0)
+    y_true = np.repeat([0, 1], [2_000, 18_000])
+    y_score = expit(rng.normal(np.where(y_true, 3, -1), 1.5))
+    assert logit(balanced_threshold(y_true, y_score)) == pytest.approx(1, abs=0.06)
+
+
+def test_the_balanced_threshold_moves_less_between_samples_than_youdens():
+    def spread(rule):
+        found = []
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            y_true = np.repeat([0, 1], [100, 300])
+            found.append(logit(rule(y_true, expit(rng.normal(np.where(y_true, 3, -1), 1.5)))))
+        return np.std(found)
+
+    assert spread(balanced_threshold) < spread(youden_threshold) / 1.5
+
+
+def test_the_balanced_threshold_of_parted_classes_lies_between_them():
+    assert 0.2 < balanced_threshold([0, 0, 1, 1], [0.05, 0.2, 0.8, 0.95]) < 0.8
+
+
+@pytest.mark.parametrize("y_score", [[0.5, 0.5, 0.5, 0.5], [0.9, 0.8, 0.2, 0.1]])
+def test_scores_that_do_not_speak_for_pneumonia_give_one_half(y_score):
+    assert balanced_threshold([0, 0, 1, 1], y_score) == 0.5

@@ -111,5 +111,5 @@ def _dress(axes: Axes, curve: Curve) -> None:
     severities = [point.severity for point in curve.points]
     neutral = severities.index(curve.neutral)
     axes.axvspan(neutral - 0.5, neutral + 0.5, color="#f1f1f1", zorder=0)
-    axes.set_xticks(range(len(severities)), [curve.said(severity) for severity in severities])
+    axes.set_xticks(range(len(severities)), [curve.said(severity) for severity in severities], fontsize="small")
     axes.set_xlim(-0.5, len(severities) - 0.5)

@@ -1,0 +1,146 @@
+"""A trained model, opened at one of its layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pneumo.errors import UserError
+
+Label = Literal["NORMAL", "PNEUMONIA"]
+
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+# Their output is not an activation of its own: a pooled, thinned or padded copy of the layer before.
+_COPIES = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D, keras.layers.Dropout, keras.layers.ZeroPadding2D)
+_RANK_OF_IMAGES = 4
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network that shows one of its layers.
+
+    Attributes:
+        layer: name of the layer whose activations are explained.
+        model: from (N, H, W, 1) to the layer's activations (N, h, w, c) and the logit (N, 1).
+    """
+
+    layer: str
+    model: keras.Model
+
+
+class ExplainableModel:
+    """A model whose logit, and each member's evidence for it, can be looked at: one member, or those of an ensemble."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = tuple(members)
+        images = tf.TensorSpec((None, *self.members[0].model.inputs[0].shape[1:]), tf.float32)
+        # One graph for batches of any size. Compiled, what leads to the layer is not differentiated.
+        self._compiled_logit = tf.function(self._mean_logit, input_signature=[images])
+        self._compiled_evidence = tf.function(self._evidence, input_signature=[images, tf.TensorSpec((None, 1), tf.float32)])
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that is explained; of an ensemble, each name that its members have for theirs."""
+        return ", ".join(dict.fromkeys(member.layer for member in self.members))
+
+    def logits(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Logit of PNEUMONIA of each image, (N,); of an ensemble, the mean of its members' logits."""
+        batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
+        return np.concatenate([self._compiled_logit(as_float32(batch)).numpy()[:, 0] for batch in batches]).astype(np.float64)
+
+    def evidence(self, images: npt.NDArray[np.float32], signs: npt.NDArray[np.float32]) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Each member's activations, and the gradient of its own logit with respect to them, float32, (N, h, w, c) each.
+
+        Args:
+            signs: (N, 1), 1 where PNEUMONIA is explained, -1 where NORMAL is, whose logit is the negated one.
+        """
+        evidence: list[tuple[tf.Tensor, tf.Tensor]] = self._compiled_evidence(as_float32(images), signs)
+        return evidence
+
+    def _mean_logit(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([member.model(images, training=False)[1] for member in self.members]) / len(self.members)
+
+    def _evidence(self, images: tf.Tensor, signs: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        evidence = []
+        for member in self.members:
+            with tf.GradientTape() as tape:
+                # Without this a model whose weights are all frozen leaves nothing on the tape.
+                tape.watch(images)
+                activations, logit = member.model(images, training=False)
+                score = signs * logit
+            gradients = tape.gradient(score, activations)
+            evidence.append((tf.cast(activations, tf.float32), tf.cast(gradients, tf.float32)))
+        return evidence
+
+
+def explainable(model: keras.Model, layer: str | None = None) -> ExplainableModel:
+    """Open a model at a convolutional activation: its own, its nested backbone's, or that of each member of an ensemble.
+
+    Args:
+        model: has a layer named `logit`, as every model that is registered.
+        layer: name of the layer to explain; none: the last convolutional activation before pooling.
+
+    Raises:
+        UserError: there is no such layer, or no spatial one.
+    """
+    return ExplainableModel([_opened(member, layer) for member in members(model)])
+
+
+def members(model: keras.Model) -> list[keras.Model]:
+    """The networks whose logits an ensemble averages, each of which takes the ensemble's images; of any other model, itself."""
+    if not isinstance(model.get_layer("logit"), keras.layers.Average):
+        return [model]
+    return [one for one in model.layers if isinstance(one, keras.Model)]
+
+
+def as_float32(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Bring grey values to the type that networks compute in."""
+    return np.asarray(images, np.float32)
+
+
+def _opened(model: keras.Model, layer: str | None) -> Member:
+    to_logit = keras.Model(model.inputs[0], model.get_layer("logit").output, name=model.name)
+    nested = next((one for one in to_logit.layers if isinstance(one, keras.Model)), None)
+    target = _spatial_layer(nested or to_logit, layer)
+    if nested is None:
+        return Member(target.name, keras.Model(to_logit.inputs[0], [target.output, to_logit.output]))
+    return Member(target.name, _with_inner_output(to_logit, nested, target))
+
+
+def _with_inner_output(model: keras.Model, nested: keras.Model, target: keras.layers.Layer) -> keras.Model:
+    """Let a model give a layer's output from inside the model nested in it, before its own.
+
+    A nested layer's `.output` belongs to the graph it was built in, not to the outer one. So the outer graph is laid once more over
+    the same layers, with the opened nested model in the nested one's place.
+    """
+    opened = keras.Model(nested.inputs[0], [target.output, nested.outputs[0]])
+    inner_outputs = []
+
+    def call(one: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        if one is not nested:
+            return one(*args, **kwargs)
+        inner, output = opened(*args, **kwargs)
+        inner_outputs.append(inner)
+        return output
+
+    laid_again = keras.models.clone_model(model, clone_function=lambda one: one, call_function=call)
+    return keras.Model(laid_again.inputs[0], [inner_outputs[0], laid_again.output])
+
+
+def _spatial_layer(model: keras.Model, name: str | None) -> keras.layers.Layer:
+    first = next((index for index, one in enumerate(model.layers) if isinstance(one, _CONVOLUTIONS)), len(model.layers))
+    spatial = [one for one in model.layers[first:] if len(one.output.shape) == _RANK_OF_IMAGES and not isinstance(one, _COPIES)]
+    if not spatial:
+        raise UserError(f"Model `{model.name}` has no convolutional layer, so there is nothing to draw a map of")
+    if name is None:
+        return spatial[-1]
+    for one in spatial:
+        if one.name == name:
+            return one
+    names = ", ".join(one.name for one in spatial)
+    raise UserError(f"`gradcam.layer`: model `{model.name}` has no convolutional layer named `{name}`; it has {names}")

@@ -354,7 +354,7 @@ class Robustness(Settings):
     """Scores of the registered models on validation films that are made worse, or otherwise."""
 
     films: Annotated[int, Field(ge=20)] = 200
-    """Validation radiographs that each model is shown at every severity, at most; drawn by patient, half of each class if possible."""
+    """Validation films that each model is shown at every severity, at most: drawn by patient, half of each class if possible."""
 
 
 class Bench(Settings):

@@ -19,9 +19,12 @@ Images = npt.NDArray[Any]
 Measure = Literal["average drop", "average increase", "coherency", "insertion", "deletion"]
 
 STEPS = 28
-"""Steps of insertion and of deletion."""
+"""Steps of insertion and of deletion. The 224 of 004 gave the same areas, within 0.015 for single films and 0.002 on average."""
 BLUR_SHARE = 0.1
-"""Standard deviation of the blur that stands for a film without evidence, as a share of its side."""
+"""Standard deviation of the blur that stands for a film without evidence, as a share of its side.
+
+The 5 px at 224 of Petsiuk et al. leave all evidence where it is: a network's AUROC on films so blurred was 0.996, here it was 0.51.
+"""
 
 
 def measure(
@@ -82,7 +85,7 @@ def deletion_curves(
 
 
 def blurred(images: Images) -> npt.NDArray[np.float32]:
-    """Films on which no lesion is left to be seen, but whose greys are no stranger to the network than they were."""
+    """Films of the same greys, on which no lesion is left to be seen; networks may still take the haze for PNEUMONIA."""
     deviation_px = BLUR_SHARE * images.shape[1]
     return np.asarray(gaussian_filter(as_float32(images), deviation_px, mode="nearest", axes=(1, 2)))
 

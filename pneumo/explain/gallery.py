@@ -11,7 +11,8 @@ from PIL import Image
 
 from pneumo.config import Resize
 from pneumo.explain import render
-from pneumo.explain.cam import ExplainableModel, Label, gradcam, resize_maps
+from pneumo.explain.cam import class_activation_maps, resize_maps
+from pneumo.explain.opening import ExplainableModel, Label
 from pneumo.images.decode import decode
 from pneumo.images.view import unsquashed
 
@@ -77,7 +78,8 @@ def _explain(
     predicted: Label = "PNEUMONIA" if false_positive else "NORMAL"
     truth: Label = "NORMAL" if false_positive else "PNEUMONIA"
     file = root / mistake["path"]
-    single_map = gradcam(explained, decode(file, image_size_px, resize)[None, ..., None], predicted)
+    pixels = decode(file, image_size_px, resize)[None, ..., None]
+    single_map = class_activation_maps(explained, pixels, predicted)["grad-cam"]
     # Squashed, the anatomy would be distorted; padded, it lies where the network saw it.
     film = unsquashed(file, PICTURE_HEIGHT_PX) if resize == "squash" else decode(file, PICTURE_HEIGHT_PX, resize)
     strength = render.as_share_of_maximum(resize_maps(single_map, *film.shape)[0])

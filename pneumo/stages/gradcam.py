@@ -5,8 +5,8 @@ from rich.progress import track
 
 from pneumo.cohort.index import index
 from pneumo.config import Config
-from pneumo.explain.cam import explainable
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
+from pneumo.explain.opening import explainable
 from pneumo.registry import Registry
 
 

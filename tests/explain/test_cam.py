@@ -1,13 +1,23 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
-from pneumo.config import Cnn
-from pneumo.errors import UserError
-from pneumo.explain.cam import explainable, gradcam, resize_maps
-from pneumo.nets import cnn
+from pneumo.explain.cam import (
+    METHODS,
+    class_activation_maps,
+    grad_cam_plus_plus,
+    hires_cam,
+    labels,
+    layer_cam,
+    resize_maps,
+    smooth_grad_cam_plus_plus,
+)
+from pneumo.explain.opening import explainable
+
+
+def gradcam(explained, images, target):
+    return class_activation_maps(explained, images, target)["grad-cam"]
 
 
 def linear_model(bias=0.0, gain=(1.0, -2.0)):
@@ -55,65 +65,88 @@ def test_a_model_whose_weights_are_all_frozen_is_explained_alike(image):
     np.testing.assert_array_equal(gradcam(explainable(model), image, "NORMAL"), before)
 
 
-def test_the_default_layer_is_the_last_convolutional_activation_before_pooling():
-    model = cnn.build(Cnn(filters=(4, 6), dense_units=4), 20)
-    explained = explainable(model)
-    assert explained.layer == "convolution_2"
-    maps = gradcam(explained, np.zeros((3, 20, 20, 1)), "PNEUMONIA")
-    assert maps.shape == (3, 7, 7)
-    assert explainable(model, "convolution_1").layer == "convolution_1"
+@pytest.fixture
+def random_layer():
+    random = np.random.default_rng(2)
+    return random.uniform(0, 1, (3, 4, 5, 6)).astype(np.float32), random.normal(0, 1, (3, 4, 5, 6)).astype(np.float32)
 
 
-def nested_model(seed=0):
-    keras.utils.set_random_seed(seed)
-    inner_input = keras.Input((12, 12, 3))
-    x = layers.Conv2D(4, 3, activation="relu", name="inner_convolution")(inner_input)
-    backbone = keras.Model(inner_input, layers.GlobalAveragePooling2D()(x), name="backbone")
-    inputs = keras.Input((12, 12, 1))
-    features = backbone(layers.Concatenate()([inputs, inputs, inputs]))
-    logit = layers.Dense(1, name="logit")(layers.Dropout(0.5)(features))
-    return keras.Model(inputs, layers.Activation("sigmoid", name="probability")(logit))
+def test_each_image_is_explained_for_its_own_class(image):
+    explained, pair = explainable(linear_model(gain=(3.0, -2.0))), np.concatenate([image, 1 - image])
+    mixed = gradcam(explained, pair, labels(np.array([0.7, 0.2]) >= 0.5))
+    np.testing.assert_allclose(mixed[0], gradcam(explained, pair, "PNEUMONIA")[0])
+    np.testing.assert_allclose(mixed[1], gradcam(explained, pair, "NORMAL")[1])
+    assert mixed[0].any()
+    assert not mixed[1].any()
 
 
-def flattened(nested):
-    """The same network without nesting, with the same weights."""
-    inputs = keras.Input((12, 12, 1))
-    x = layers.Conv2D(4, 3, activation="relu")(layers.Concatenate()([inputs, inputs, inputs]))
-    logit = layers.Dense(1, name="logit")(layers.GlobalAveragePooling2D()(x))
-    model = keras.Model(inputs, layers.Activation("sigmoid")(logit))
-    model.set_weights(nested.get_weights())
-    return model
+@pytest.mark.parametrize("bias", [-1000.0, 1000.0])
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_every_method_is_defined_for_constant_images_and_logits_beyond_any_probability(bias, value):
+    explained = explainable(linear_model(bias=bias))
+    for name, maps in class_activation_maps(explained, np.full((2, 6, 6, 1), value), "PNEUMONIA", METHODS).items():
+        assert np.isfinite(maps).all(), name
+        assert (maps >= 0).all(), name
+        assert not np.ptp(maps), name
 
 
-def test_a_nested_backbone_is_explained_as_if_it_were_not_nested_also_after_reloading(tmp_path):
-    nested = nested_model()
-    images = np.random.default_rng(1).uniform(0, 255, (2, 12, 12, 1))
-    expected = gradcam(explainable(flattened(nested)), images, "PNEUMONIA")
-    nested.save(tmp_path / "nested.keras")
-    for model in (nested, keras.saving.load_model(tmp_path / "nested.keras")):
-        explained = explainable(model)
-        assert explained.layer == "inner_convolution"
-        np.testing.assert_allclose(gradcam(explained, images, "PNEUMONIA"), expected, rtol=1e-4, atol=1e-6)
+def test_a_layer_without_activity_gives_empty_maps_by_every_method():
+    for name, maps in class_activation_maps(explainable(linear_model()), np.zeros((2, 6, 6, 1)), "NORMAL", METHODS).items():
+        assert not maps.any(), name
 
 
-def test_the_model_that_shows_a_layer_scores_as_the_model_itself():
-    model = nested_model()
-    images = np.random.default_rng(1).uniform(0, 255, (2, 12, 12, 1))
-    _, logit = explainable(model).model(images)
-    np.testing.assert_allclose(tf.sigmoid(logit), model(images), rtol=1e-5)
+def test_maps_do_not_depend_on_the_batch_they_are_made_in():
+    explained = explainable(linear_model(gain=(3.0, 1.0)))
+    images = np.random.default_rng(3).uniform(0, 255, (40, 6, 6, 1))
+    together = class_activation_maps(explained, images, "PNEUMONIA", METHODS)
+    alone = class_activation_maps(explained, images[37:38], "PNEUMONIA", METHODS)
+    for name in METHODS:
+        np.testing.assert_allclose(alone[name][0], together[name][37], rtol=1e-5, err_msg=name)
 
 
-def test_an_unknown_layer_is_refused_with_the_names_there_are():
-    model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
-    with pytest.raises(UserError, match=r"no convolutional layer named `dense`; it has convolution_1$"):
-        explainable(model, "dense")
+def test_random_weights_are_uniform_differ_between_images_and_come_from_the_seed(monkeypatch):
+    seen = []
+    monkeypatch.setitem(METHODS, "random-cam", METHODS["random-cam"]._replace(combine=lambda a, w: seen.append(w) or a[..., 0]))
+    images = np.random.default_rng(3).uniform(0, 255, (400, 6, 6, 1))
+    for seed in (0, 0, 1):
+        class_activation_maps(explainable(linear_model()), images, "PNEUMONIA", ["random-cam"], seed=seed)
+    first, again, other = np.concatenate(seen).reshape(3, 400, 2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.isclose(first, other).any()
+    assert np.abs(first).max() <= 1
+    np.testing.assert_allclose(np.quantile(first, [0.25, 0.5, 0.75]), [-0.5, 0, 0.5], atol=0.1)
+    assert len(np.unique(first)) == first.size
 
 
-def test_a_model_without_a_spatial_layer_is_refused():
-    inputs = keras.Input((4, 4, 1))
-    logit = layers.Dense(1, name="logit")(layers.Flatten()(inputs))
-    with pytest.raises(UserError, match="nothing to draw a map of"):
-        explainable(keras.Model(inputs, layers.Activation("sigmoid")(logit)))
+def test_smooth_grad_cam_plus_plus_of_copies_without_noise_is_grad_cam_plus_plus(random_layer):
+    activations, gradients = random_layer
+    smooth = smooth_grad_cam_plus_plus(activations, np.stack([gradients] * 3))
+    np.testing.assert_allclose(smooth, grad_cam_plus_plus(activations, gradients), rtol=1e-5)
+
+
+def test_smooth_grad_cam_plus_plus_follows_its_definition(random_layer):
+    activations, gradients = random_layer
+    copies = np.stack([gradients, gradients + 0.3, gradients - 0.1]).astype(float)
+    first, second, third = (np.mean(copies**power, axis=0) for power in (1, 2, 3))
+    expected = np.zeros(activations.shape[:3])
+    for image, row, column, channel in np.ndindex(activations.shape):
+        derivatives = [each[image, row, column, channel] for each in (first, second, third)]
+        denominator = 2 * derivatives[1] + activations[image, ..., channel].sum() * derivatives[2]
+        if derivatives[0] > 0 and denominator > 0:
+            expected[image] += derivatives[1] / denominator * derivatives[0] * activations[image, ..., channel]
+    np.testing.assert_allclose(smooth_grad_cam_plus_plus(activations, copies.astype(np.float32)), expected, rtol=1e-3)
+
+
+def test_the_shares_of_grad_cam_plus_plus_are_safe_where_nothing_can_be_divided():
+    gradients = np.array([[[[0.0, 0.5, 1e-30]]]], np.float32)
+    for activations in (np.zeros((1, 1, 1, 3)), np.full((1, 1, 1, 3), -4.0), np.full((1, 1, 1, 3), 1e20)):
+        assert np.isfinite(grad_cam_plus_plus(activations.astype(np.float32), gradients)).all()
+
+
+def test_layer_cam_leaves_out_what_argues_against_and_hires_cam_sets_it_off():
+    activations, gradients = np.ones((1, 1, 1, 2), np.float32), np.array([[[[3.0, -1.0]]]], np.float32)
+    np.testing.assert_allclose(layer_cam(activations, gradients), [[[3]]])
+    np.testing.assert_allclose(hires_cam(activations, gradients), [[[2]]])
 
 
 def test_resizing_keeps_constants_and_the_place_of_the_peak():

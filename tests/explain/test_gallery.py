@@ -8,8 +8,8 @@ from PIL import Image
 
 from pneumo.config import Cnn
 from pneumo.explain import render
-from pneumo.explain.cam import explainable
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
+from pneumo.explain.opening import explainable
 from pneumo.nets import cnn
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"

@@ -99,4 +99,4 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
 
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/gradcam
+	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam

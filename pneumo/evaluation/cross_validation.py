@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,12 +23,20 @@ class Fold(BaseModel):
 
 
 class Spread(BaseModel):
-    """Mean and sample standard deviation over the folds; None where one gives no value: a mean of the others would flatter."""
+    """Mean and sample standard deviation over folds or seeds; None where one gives no value: a mean of the others would flatter."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mean: float | None
     sd: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Self:
+        """Average two values or more."""
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return cls(mean=None, sd=None)
+        return cls(mean=statistics.fmean(known), sd=statistics.stdev(known))
 
 
 class CrossValidation(Experiment):
@@ -56,11 +64,4 @@ class CrossValidation(Experiment):
 
 def spread_of(folds: Sequence[Scores]) -> dict[str, Spread]:
     """Average each score over two folds or more."""
-    found = {}
-    for metric in METRICS:
-        values = [getattr(scores, metric) for scores in folds]
-        undefined = None in values
-        found[metric] = Spread(
-            mean=None if undefined else statistics.fmean(values), sd=None if undefined else statistics.stdev(values)
-        )
-    return found
+    return {metric: Spread.of([getattr(scores, metric) for scores in folds]) for metric in METRICS}

@@ -77,10 +77,14 @@ def estimates(
         The estimates, and the draws that they were made from.
     """
     owners = np.asarray(patient, dtype=str)
-    statistics = dict(scores) | {name: weighted.share(each.hit, each.among) for name, each in shares.items()}
-    draws = patient_bootstrap(owners, statistics)
-    values = {name: float(statistic(np.ones((1, owners.size)))[0]) for name, statistic in statistics.items()}
-    found = {name: percentile(values[name], draws[name]) for name in statistics}
+    draws = patient_bootstrap(owners, scores)
+    values = {name: float(statistic(np.ones((1, owners.size)))[0]) for name, statistic in scores.items()}
+    for name, each in shares.items():
+        # Counted by patient, so that a draw sums over patients and not over their many radiographs.
+        counts = weighted.counts_by_owner(owners, each.hit, each.among)
+        draws[name] = weighted.share(counts)(_samples(len(counts), DRAWS, 0).astype(np.float64))
+        values[name] = float(weighted.share(counts)(np.ones((1, len(counts))))[0])
+    found = {name: percentile(values[name], draws[name]) for name in draws}
     for name, each in shares.items():
         if values[name] in (0, 1):
             found[name] = exact(int(values[name]), np.unique(owners[each.among]).size)

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from pneumo.evaluation import weighted
-from pneumo.evaluation.calibration import Calibration, fit_temperature, scaled
+from pneumo.evaluation.calibration import Calibration, scaled
 from pneumo.evaluation.comparison import DeLong, McNemar, delong, mcnemar
+from pneumo.evaluation.films import PARTS, Films, Part
 from pneumo.evaluation.intervals import LEVEL, Estimate, Share, estimates, patient_bootstrap, percentile
 from pneumo.evaluation.operating_point import threshold_at
-from pneumo.evaluation.scores import HALF, PNEUMONIA_SUBTYPES, Labels, Result, Scores
+from pneumo.evaluation.scores import HALF, PNEUMONIA_SUBTYPES, Result
 from pneumo.evaluation.usefulness import (
     PREVALENCES,
     TARGETS,
@@ -31,31 +29,14 @@ _TWO = 2
 
 
 @dataclass(frozen=True)
-class Films:
-    """What a model said of the radiographs of one part."""
+class Locked:
+    """What was fixed on validation before the test split was opened."""
 
-    y_true: Labels
-    y_score: Scores
-    patient: npt.NDArray[np.str_]
-    subtype: npt.NDArray[np.str_]
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame) -> Self:
-        """Take the columns y_true, y_score, patient and subtype of a table."""
-        return cls(
-            y_true=rows["y_true"].to_numpy(int),
-            y_score=rows["y_score"].to_numpy(float),
-            patient=rows["patient"].to_numpy(str),
-            subtype=rows["subtype"].to_numpy(str),
-        )
-
-    def right(self, threshold: float) -> npt.NDArray[np.bool_]:
-        """Tell which radiographs are decided rightly at a threshold."""
-        return (self.y_score >= threshold) == (self.y_true == 1)
-
-    def patients(self, among: npt.NDArray[np.bool_]) -> int:
-        """Count the patients of some of the radiographs."""
-        return np.unique(self.patient[among]).size
+    threshold: float
+    thresholds: Mapping[str, float]
+    """What each rule would have locked."""
+    temperature: float | None
+    """None where no finite positive temperature was best."""
 
 
 class Band(Result):
@@ -86,15 +67,24 @@ class PartCalibration(Result):
     """None where no temperature could be fitted."""
 
 
+class AtThreshold(Result):
+    """What one rule's threshold comes to on test."""
+
+    threshold: float
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+
+
 class ModelStatistics(Result):
     """What the protocol asks of one model."""
 
-    certainty: dict[str, Certainty]
-    """By part, "validation" or "test"."""
+    certainty: dict[Part, Certainty]
     temperature: float | None
     """Fitted on validation; None where no finite positive temperature is best there."""
-    calibration: dict[str, PartCalibration]
-    """By part."""
+    calibration: dict[Part, PartCalibration]
+    thresholds: dict[str, AtThreshold]
+    """By the rule that would have locked it."""
     fixed: tuple[FixedPoint, ...]
     predictive: tuple[PredictiveValues, ...]
     """From sensitivity and specificity on test at the locked threshold."""
@@ -116,25 +106,18 @@ class Difference(Result):
     """Both at 0.5."""
 
 
-def describe(validation: Films, test: Films, threshold: float) -> ModelStatistics:
-    """Work out everything about one model.
-
-    Args:
-        threshold: the one locked on validation.
-    """
-    temperature = fit_temperature(validation.y_true, validation.y_score)
-    on_validation, _ = _certainty(validation, threshold)
-    on_test, draws = _certainty(test, threshold)
+def describe(films: Mapping[Part, Films], locked: Locked) -> ModelStatistics:
+    """Work out everything about one model from what it said of each part."""
+    found = {part: _certainty(films[part], locked.threshold) for part in PARTS}
+    on_test, draws = found["test"]
     return ModelStatistics(
-        certainty={"validation": on_validation, "test": on_test},
-        temperature=temperature,
-        calibration={
-            "validation": _calibration(validation, temperature),
-            "test": _calibration(test, temperature),
-        },
-        fixed=tuple(_fixed_points(validation, test)),
+        certainty={part: certainty for part, (certainty, _) in found.items()},
+        temperature=locked.temperature,
+        calibration={part: _calibration(films[part], locked.temperature) for part in PARTS},
+        thresholds={rule: _at(films["test"], threshold) for rule, threshold in locked.thresholds.items()},
+        fixed=tuple(_fixed_points(films["acquisition"], films["test"])),
         predictive=tuple(_predictive(on_test, draws)),
-        decision=decision_curve(test.y_true, test.y_score),
+        decision=decision_curve(films["test"].y_true, films["test"].y_score),
     )
 
 
@@ -190,20 +173,26 @@ def _calibration(films: Films, temperature: float | None) -> PartCalibration:
     )
 
 
-def _fixed_points(validation: Films, test: Films) -> Iterator[FixedPoint]:
+def _at(films: Films, threshold: float) -> AtThreshold:
+    shares = {"accuracy": Share(hit=films.right(threshold), among=np.ones_like(films.y_true, dtype=bool))} | _both(films, threshold)
+    found, _ = estimates(films.patient, {}, shares)
+    return AtThreshold(threshold=threshold, **found)
+
+
+def _fixed_points(acquisition: Films, test: Films) -> Iterator[FixedPoint]:
     read_off = {"sensitivity": weighted.specificity_at_sensitivity, "specificity": weighted.sensitivity_at_specificity}
     for fixed, target in TARGETS:
-        threshold = threshold_at(validation.y_true, validation.y_score, fixed, target)
+        threshold = threshold_at(acquisition.y_true, acquisition.y_score, fixed, target)
         curve = {"read_off": read_off[fixed](test.y_true, test.y_score, target)}
         on_test, _ = estimates(test.patient, curve, {} if threshold is None else _both(test, threshold))
-        on_validation, _ = estimates(validation.patient, {}, {} if threshold is None else _both(validation, threshold))
+        on_acquisition, _ = estimates(acquisition.patient, {}, {} if threshold is None else _both(acquisition, threshold))
         nothing = Estimate(value=None)
         yield FixedPoint(
             fixed=fixed,
             target=target,
             threshold=threshold,
-            validation_sensitivity=on_validation.get("sensitivity", nothing).value,
-            validation_specificity=on_validation.get("specificity", nothing).value,
+            acquisition_sensitivity=on_acquisition.get("sensitivity", nothing),
+            acquisition_specificity=on_acquisition.get("specificity", nothing),
             test_sensitivity=on_test.get("sensitivity", nothing),
             test_specificity=on_test.get("specificity", nothing),
             test_read_off=on_test["read_off"],

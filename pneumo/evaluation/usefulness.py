@@ -26,9 +26,10 @@ class FixedPoint(Result):
     fixed: Fixed
     target: float
     threshold: float | None
-    """Chosen on validation; None where none reaches the target there."""
-    validation_sensitivity: float | None
-    validation_specificity: float | None
+    """Chosen on validation under randomised acquisition; None where none reaches the target there."""
+    acquisition_sensitivity: Estimate
+    """There, at that threshold."""
+    acquisition_specificity: Estimate
     test_sensitivity: Estimate
     """On test at that threshold; the target need not be kept."""
     test_specificity: Estimate

@@ -47,15 +47,30 @@ def average_precision(y_true: Labels, y_score: Scores) -> Statistic:
     return statistic
 
 
-def share(hit: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Statistic:
-    """Share of the hits among some of the radiographs, such as sensitivity among the PNEUMONIA."""
-    both = np.stack([hit & among, among], axis=1).astype(np.float64)
+def share(counts: npt.NDArray[np.float64]) -> Statistic:
+    """Share of the hits among some of the radiographs, such as sensitivity among the PNEUMONIA.
+
+    Args:
+        counts: (N, 2), for whatever a weight is of: hits, and radiographs that may hit.
+    """
 
     def statistic(weights: Draws) -> Draws:
-        counted = weights @ both
+        counted = weights @ counts
         return _ratio(counted[:, 0], counted[:, 1])
 
     return statistic
+
+
+def counts_by_owner(
+    owner: npt.NDArray[np.str_], hit: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Count each owner's hits, and radiographs that may hit: (owners in sorted order, 2).
+
+    Args:
+        owner: (N,), whose radiograph it is.
+    """
+    owners, place = np.unique(owner, return_inverse=True)
+    return np.stack([np.bincount(place, weights=which, minlength=owners.size) for which in (hit & among, among)], axis=1)
 
 
 def mean(values: npt.NDArray[np.float64]) -> Statistic:

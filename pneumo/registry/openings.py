@@ -29,7 +29,15 @@ def note_opening(directory: Path, recipe: str, data_fingerprint: str) -> list[Op
     with (directory / FILE).open("a", encoding="utf-8") as file:
         # Short enough to be appended in one piece, also when two stages write at the same moment.
         file.write(Opening(opened=datetime.now(UTC), recipe=recipe, data_fingerprint=data_fingerprint).model_dump_json() + "\n")
-    lines = (directory / FILE).read_text(encoding="utf-8").splitlines()
+    return read_openings(directory, data_fingerprint)
+
+
+def read_openings(directory: Path, data_fingerprint: str) -> list[Opening]:
+    """List all openings of a cohort's test split from this registry, the last one last."""
+    try:
+        lines = (directory / FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
     # A line that a full disk cut short ends in no brace.
     noted = [Opening.model_validate_json(line) for line in lines if line.endswith("}")]
     return [opening for opening in noted if opening.data_fingerprint == data_fingerprint]

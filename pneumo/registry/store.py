@@ -17,7 +17,7 @@ from pneumo.evaluation.experiment import Experiment
 from pneumo.registry import embedded, files
 from pneumo.registry.connection import connect, import_mlflow, one_line, told_in_one_line
 from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
-from pneumo.registry.openings import Opening, note_opening
+from pneumo.registry.openings import Opening, note_opening, read_openings
 from pneumo.registry.record import Entry, Record, headline
 
 if TYPE_CHECKING:
@@ -188,6 +188,10 @@ class Registry:
     def note_test_opening(self, recipe: str, data_fingerprint: str) -> list[Opening]:
         """Write down that a recipe's model is about to be tested, and list all openings of that cohort's test split."""
         return note_opening(self._directory, recipe, data_fingerprint)
+
+    def test_openings(self, data_fingerprint: str) -> list[Opening]:
+        """List all openings of a cohort's test split, the last one last."""
+        return read_openings(self._directory, data_fingerprint)
 
     def ui_command(self, port: int = 5000) -> list[str]:
         """Return the command that serves MLflow's own page, and have the page find the artifacts of a folder that was moved."""

@@ -12,7 +12,7 @@ from pneumo.errors import UserError
 from pneumo.evaluation.audit import FILE, Audit
 from pneumo.evaluation.audit_words import VERDICTS, finding_sentence, floor_sentence, leakage_sentences, stretch_sentence
 from pneumo.evaluation.shortcuts import CHANCE, PREDICTS
-from pneumo.report.drawing import STYLE, Picture, canvas, dot, dot_label, finished, rounded
+from pneumo.report.drawing import SEEN, STYLE, TESTED, Picture, canvas, dot, dot_label, finished, rounded
 
 _REMEDY = "run `pneumo audit`, then `pneumo report`"
 _WIDTH_INCHES = 7.2
@@ -76,14 +76,14 @@ def shortcut_figure(found: Audit) -> Picture | None:
         axes.axvspan(CHANCE - PREDICTS, CHANCE + PREDICTS, color="#f1f1f1", zorder=0)
         axes.axvline(CHANCE, color="#999999", linewidth=1)
         for row, finding in enumerate(shown):
-            dot(axes, finding.training, row - 0.16, filled=False)
-            dot(axes, finding.test, row + 0.16, filled=True)
+            dot(axes, finding.training, row - 0.16, SEEN)
+            dot(axes, finding.test, row + 0.16, TESTED)
         axes.set_yticks(range(len(shown)), [TRAITS[finding.trait].title for finding in shown])
         for label, finding in zip(axes.get_yticklabels(), shown, strict=True):
             label.set_fontweight("bold" if finding.verdict == "shortcut" else "normal")
         axes.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.5, -0.5), xlabel="AUROC (left: PNEUMONIA has less of it; right: more)")
-        for filled, part in ((False, "train"), (True, "test")):
-            dot_label(axes, part, filled=filled)
+        for part, mark in (("train", SEEN), ("test", TESTED)):
+            dot_label(axes, part, mark)
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
         named = ", ".join(TRAITS[finding.trait].title for finding in found.shortcuts) or "none"
         words = "; ".join(

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pneumo.evaluation.films import PARTS
 from pneumo.evaluation.protocol import ModelStatistics
 from pneumo.report import figures, statistics_figures
 from pneumo.report.drawing import Picture
 from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
 from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+from pneumo.report.numbers import reference_systems
+from pneumo.report.reference_figure import beside_reference
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,18 @@ class Pictures:
     folds: Sequence[Picture]
     """Of each cross-validation."""
     ablations: Sequence[Picture]
+    reference: Picture | None
+    """None for phantoms, which nobody else has read."""
 
     def all(self) -> list[Picture]:
         """List the figures to write."""
-        alone = [self.subtypes, self.certainty, self.predictive_values, self.decision_curves]
+        alone = [
+            self.subtypes,
+            self.certainty,
+            self.predictive_values,
+            self.decision_curves,
+            *([self.reference] if self.reference else []),
+        ]
         return [*self.samples, *self.roc, *self.precision_recall, *alone, *self.folds, *self.ablations]
 
 
@@ -76,18 +87,21 @@ def draw_pictures(
     samples: Sequence[Sample],
     models: Sequence[ModelResult],
     statistics: Sequence[ModelStatistics],
+    *,
     experiments: Experiments,
+    trusted: ModelResult,
 ) -> Pictures:
     """Draw the figures that are not of one model alone."""
     synthetic = cohort.synthetic
     return Pictures(
         samples=[figures.sample(number, radiograph) for number, radiograph in enumerate(samples, start=1)],
-        roc=[figures.roc(models, "validation", synthetic), figures.roc(models, "test", synthetic)],
-        precision_recall=[figures.precision_recall(models, part, synthetic) for part in ("validation", "test")],
+        roc=[figures.roc(models, part, synthetic) for part in PARTS],
+        precision_recall=[figures.precision_recall(models, part, synthetic) for part in PARTS if part != "validation"],
         subtypes=figures.found_by_subtype(models, synthetic),
         certainty=statistics_figures.certainty(models, statistics, synthetic),
         predictive_values=statistics_figures.predictive_values(models, statistics, synthetic),
         decision_curves=statistics_figures.decision_curves(models, statistics, synthetic),
         folds=[fold_curves(each, f"crossval-{number}.png") for number, each in enumerate(experiments.cross_validations, start=1)],
         ablations=[ablation_curves(each, f"ablation-{number}.png") for number, each in enumerate(experiments.ablations, start=1)],
+        reference=None if synthetic else beside_reference(models, statistics, trusted, reference_systems()),
     )

@@ -4,9 +4,10 @@ Drawn on Figure objects, never through pyplot: nothing global is left behind, an
 mathematics: the name of a recipe may hold a dollar sign.
 """
 
+import base64
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import seaborn as sns
@@ -76,23 +77,43 @@ def given(png: bytes, *, name: str, alt: str, caption: str) -> Picture:
     return Picture(name=name, alt=alt, caption=caption, png=png, width=width, height=height)
 
 
-def dot(axes: Axes, estimate: Estimate, row: float, *, filled: bool) -> None:
-    """Mark a score and its interval on one row of a panel: open for what was seen before test, filled for test."""
+def embedded(picture: Picture) -> str:
+    """Write a picture as an address that needs no file beside the page."""
+    return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
+
+
+class Mark(NamedTuple):
+    """How a score is marked."""
+
+    colour: int
+    marker: str
+    filled: bool
+
+
+SEEN = Mark(0, "o", filled=False)
+"""What was seen before test."""
+CHANGED = Mark(2, "s", filled=False)
+"""The same under randomised acquisition."""
+TESTED = Mark(1, "o", filled=True)
+
+
+def dot(axes: Axes, estimate: Estimate, row: float, mark: Mark) -> None:
+    """Mark a score and its interval on one row of a panel."""
     if estimate.value is None:
         return
     if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS[int(filled)], linewidth=2)
-    axes.plot(estimate.value, row, **_dot(filled), markersize=7, clip_on=False, zorder=5)
+        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS[mark.colour], linewidth=2)
+    axes.plot(estimate.value, row, **_dot(mark), markersize=7, clip_on=False, zorder=5)
 
 
-def dot_label(axes: Axes, label: str, *, filled: bool) -> None:
+def dot_label(axes: Axes, label: str, mark: Mark) -> None:
     """Give the marks of one kind their entry in the legend."""
-    axes.plot([], [], **_dot(filled), label=label)
+    axes.plot([], [], **_dot(mark), label=label)
 
 
-def _dot(filled: bool) -> dict[str, Any]:
-    colour = mpl.colors.to_hex(COLOURS[int(filled)])
-    return {"marker": "o", "linestyle": "none", "color": colour, "markerfacecolor": colour if filled else "white"}
+def _dot(mark: Mark) -> dict[str, Any]:
+    colour = mpl.colors.to_hex(COLOURS[mark.colour])
+    return {"marker": mark.marker, "linestyle": "none", "color": colour, "markerfacecolor": colour if mark.filled else "white"}
 
 
 def rounded(number: float | None) -> str:

@@ -12,9 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from pneumo.evaluation.films import Part
 from pneumo.evaluation.scores import OperatingPoint
 from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, canvas, finished, rounded
-from pneumo.report.inputs import ModelResult, Part, Sample
+from pneumo.report.inputs import ModelResult, Sample
+from pneumo.report.words import PARTS_SAID
 
 PANEL_INCHES = (5.0, 3.7)
 SQUARE_INCHES = (5.0, 5.0)
@@ -73,7 +75,7 @@ def learning_curves(history: Mapping[str, Sequence[float]], name: str, prefix: s
 def roc(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
     """Draw sensitivity against false-positive rate, all models in one figure, with both operating points."""
     with mpl.rc_context(STYLE):
-        figure, axes = canvas(SQUARE_INCHES, f"ROC, {part}", "1 − specificity", "sensitivity")
+        figure, axes = canvas(SQUARE_INCHES, f"ROC, {PARTS_SAID[part]}", "1 − specificity", "sensitivity")
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
         for place, model in enumerate(models):
             scores = model.evaluation(part)
@@ -91,15 +93,15 @@ def roc(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
             figure,
             synthetic,
             name=f"roc-{part}.png",
-            alt=f"ROC curves on {part}. " + _areas(models, part, "auroc"),
-            caption=f"ROC, {part} ({_sizes(models, part)}). Filled: at the locked threshold; open: at 0.5.",
+            alt=f"ROC curves, {PARTS_SAID[part]}. " + _areas(models, part, "auroc"),
+            caption=f"ROC, {PARTS_SAID[part]} ({_sizes(models, part)}). Filled: at the locked threshold; open: at 0.5.",
         )
 
 
 def precision_recall(models: Sequence[ModelResult], part: Part, synthetic: bool) -> Picture:
     """Draw precision against recall of PNEUMONIA, all models in one figure, with both operating points."""
     with mpl.rc_context(STYLE):
-        figure, axes = canvas(SQUARE_INCHES, f"Precision and recall, {part}", "recall (sensitivity)", "precision")
+        figure, axes = canvas(SQUARE_INCHES, f"Precision and recall, {PARTS_SAID[part]}", "recall (sensitivity)", "precision")
         share = float(models[0].predictions(part)["y_true"].mean())
         axes.axhline(share, color="#999999", linewidth=1)
         for place, model in enumerate(models):
@@ -119,9 +121,9 @@ def precision_recall(models: Sequence[ModelResult], part: Part, synthetic: bool)
             figure,
             synthetic,
             name=f"precision-recall-{part}.png",
-            alt=f"Precision-recall curves on {part}. " + _areas(models, part, "average_precision"),
-            caption=f"Precision and recall of PNEUMONIA, {part} ({_sizes(models, part)}). Grey line: calling every radiograph"
-            " PNEUMONIA. Filled: at the locked threshold; open: at 0.5.",
+            alt=f"Precision-recall curves, {PARTS_SAID[part]}. " + _areas(models, part, "average_precision"),
+            caption=f"Precision and recall of PNEUMONIA, {PARTS_SAID[part]} ({_sizes(models, part)}). Grey line: calling every"
+            " radiograph PNEUMONIA. Filled: at the locked threshold; open: at 0.5.",
         )
 
 
@@ -157,9 +159,9 @@ def found_by_subtype(models: Sequence[ModelResult], synthetic: bool) -> Picture:
     present = [name for name, scores in first.subtypes.items() if scores.images]
     rows = [f"{name}\n(n = {first.subtypes[name].images})" for name in present] + [f"normal\n(n = {first.normal.support})"]
     with mpl.rc_context(STYLE):
-        figure, axes = canvas((5.6, 1.3 + 0.75 * len(rows)), "Decided rightly, test", "share of the radiographs", "")
+        figure, axes = canvas((5.6, 1.7 + 0.75 * len(rows)), "Decided rightly, test", "share of the radiographs", "")
         for place, model in enumerate(models):
-            offset = (place - (len(models) - 1) / 2) * 0.22
+            offset = (place - (len(models) - 1) / 2) * min(0.22, 0.8 / len(models))
             for point, filled in ((model.facts.test.locked, True), (model.facts.test.half, False)):
                 shares = [point.subtypes[name].sensitivity for name in present] + [point.specificity]
                 for row, share in enumerate(shares):
@@ -168,7 +170,7 @@ def found_by_subtype(models: Sequence[ModelResult], synthetic: bool) -> Picture:
             axes.plot([], [], MARKERS[place % 6], color=COLOURS[place % 10], label=model.name)
         axes.set_yticks(range(len(rows)), rows)
         axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5))
-        axes.legend(loc="lower left", bbox_to_anchor=(0, -0.02))
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=min(len(models), 3))
         return finished(
             figure,
             synthetic,
@@ -214,4 +216,4 @@ def _areas(models: Sequence[ModelResult], part: Part, quantity: str) -> str:
 
 def _sizes(models: Sequence[ModelResult], part: Part) -> str:
     sizes = sorted({model.evaluation(part).images for model in models})
-    return " or ".join(f"{size} radiographs" for size in sizes)
+    return " or ".join(f"{size} {'views' if part == 'acquisition' else 'radiographs'}" for size in sizes)

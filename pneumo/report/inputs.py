@@ -14,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pneumo.errors import UserError
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
+from pneumo.evaluation.films import Part
 from pneumo.evaluation.scores import Evaluation
 from pneumo.evaluation.search_result import SearchResult
-
-Part = Literal["validation", "test"]
 
 
 class PhaseFacts(BaseModel):
@@ -44,6 +43,7 @@ class ModelFacts(BaseModel):
     members: tuple[int, ...]
     created: datetime
     data_fingerprint: str
+    partition: dict[str, dict[str, dict[str, int]]]
     image_size_px: int
     resize: str
     preprocessing: str
@@ -96,11 +96,17 @@ class ModelResult:
 
     def evaluation(self, part: Part) -> Evaluation:
         """Pick the scores on one part."""
-        return self.facts.validation if part == "validation" else self.facts.test
+        found: Evaluation = getattr(self.facts, part)
+        return found
 
     def predictions(self, part: Part) -> pd.DataFrame:
         """Pick the predictions on one part."""
-        return self.predictions_validation if part == "validation" else self.predictions_test
+        tables = {
+            "validation": self.predictions_validation,
+            "acquisition": self.predictions_acquisition,
+            "test": self.predictions_test,
+        }
+        return tables[part]
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,10 @@ class CohortFacts:
     left_out: pd.DataFrame
     """Columns path, problem, detail."""
     fingerprint: str
+    published: bool
+    """The radiographs of Kermany et al. (2018)."""
+    test_openings: Mapping[str, int]
+    """How often the test split was opened from this registry, by recipe."""
 
 
 @dataclass(frozen=True)

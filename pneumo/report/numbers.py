@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from pneumo.evaluation.films import Part
 from pneumo.evaluation.scores import Evaluation
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult
 from pneumo.report.statistics import Statistics
@@ -49,7 +50,10 @@ def metrics(cohort: CohortFacts, models: Sequence[ModelResult], statistics: Stat
                 "champion": model.champion,
                 "sha256": model.sha256,
                 **model.facts.model_dump(mode="json"),
-                "gap": {path: gap(model, path) for group in COMPARED.values() for path in group},
+                "gap": {
+                    part: {path: gap(model, part, path) for group in COMPARED.values() for path in group}
+                    for part in ("validation", "acquisition")
+                },
                 "statistics": each.model_dump(mode="json"),
             }
             for model, each in zip(models, statistics.models, strict=True)
@@ -90,10 +94,10 @@ def value(evaluation: Evaluation, path: str) -> float | None:
     return number
 
 
-def gap(model: ModelResult, path: str) -> float | None:
-    """Subtract validation from test: how much of what validation promised is kept."""
-    test, validation = value(model.facts.test, path), value(model.facts.validation, path)
-    return None if test is None or validation is None else test - validation
+def gap(model: ModelResult, part: Part, path: str) -> float | None:
+    """Subtract what a part of validation promised from what test kept."""
+    test, promised = value(model.facts.test, path), value(model.evaluation(part), path)
+    return None if test is None or promised is None else test - promised
 
 
 def reference_systems() -> list[dict[str, Any]]:

@@ -4,32 +4,26 @@ Everything is computed and drawn in memory before the first byte is written, and
 leaves the report of the run before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-import jinja2
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
+from pneumo.evaluation.films import PARTS
 from pneumo.report.audit_section import WORDS, audit_section
-from pneumo.report.checklist import Item, checklist
+from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
+from pneumo.report.checklist import checklist
 from pneumo.report.contents import draw_pictures, draw_section
-from pneumo.report.drawing import rounded
+from pneumo.report.families import SCORED_SEEDS, find_families, in_front
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
+from pneumo.report.provenance import provenance
+from pneumo.report.rendering import render
 from pneumo.report.robustness_section import robustness_section
 from pneumo.report.statistics import work_out
-from pneumo.report.words import (
-    duration,
-    interval,
-    percent,
-    percent_interval,
-    probability,
-    signed,
-    signed_interval,
-)
+from pneumo.report.trust import count_openings, weigh
+from pneumo.report.words import PARTS_SAID, RULES_SAID
 from pneumo.report.writing import write_files
 
 OFFICIAL_TEST_IMAGES = 624
@@ -44,6 +38,21 @@ SCORED = {
     "average_precision": "Average precision",
     "loss": "Loss",
 }
+# What the templates say and ask, whatever was found.
+NAMES = {
+    "words": WORDS,
+    "card_file": file_name,
+    "intended": INTENDED,
+    "forbidden": FORBIDDEN,
+    "compared": COMPARED,
+    "scored": SCORED,
+    "scored_seeds": SCORED_SEEDS,
+    "parts_said": PARTS_SAID,
+    "rules_said": RULES_SAID,
+    "value": value,
+    "gap": gap,
+    "official_test_images": OFFICIAL_TEST_IMAGES,
+}
 NO_EXPERIMENTS = Experiments()
 
 
@@ -54,37 +63,54 @@ def write_report(
     models: Sequence[ModelResult],
     experiments: Experiments = NO_EXPERIMENTS,
 ) -> Path:
-    """Write index.html, metrics.json and figures/ into a folder; heatmaps, audit and robustness that lie in it are shown.
+    """Write index.html, metrics.json, figures/ and cards/ into a folder; heatmaps, audit and robustness that lie in it are shown.
 
     Raises:
         UserError: there is no model, a model or an experiment was made on other radiographs, or a model's predictions do not fit
             its scores.
     """
     _check(cohort, models, experiments)
-    statistics = work_out(models)
-    sections = [
+    families = find_families(models)
+    leading = in_front(models, families)
+    statistics = work_out(models, leading)
+    everything = [
         draw_section(directory, model, each, cohort.synthetic) for model, each in zip(models, statistics.models, strict=True)
     ]
-    pictures = draw_pictures(cohort, samples, models, statistics.models, experiments)
+    sections = [section for section in everything if section.result in leading]
+    shown = [section.statistics for section in sections]
     audit = audit_section(directory, cohort.fingerprint)
-    robustness = robustness_section(directory, models, cohort.synthetic)
-    found = {"audit": audit.numbers(), "robustness": robustness.numbers()}
-    numbers = metrics(cohort, models, statistics, experiments) | found
-    content = {
-        "cohort": cohort,
+    robustness = robustness_section(directory, leading, cohort.synthetic)
+    openings = count_openings(cohort, models)
+    trust = weigh(cohort, leading, shown, families=families, audit=audit.found, openings=openings)
+    pictures = draw_pictures(cohort, samples, leading, shown, experiments=experiments, trusted=trust.model)
+    numbers = metrics(cohort, models, statistics, experiments) | {
+        "trust": trust.numbers(),
+        "families": [family.numbers() for family in families],
+        "test_openings": dict(openings.by_recipe),
+        "audit": audit.numbers(),
+        "robustness": robustness.numbers(),
+    }
+    content = NAMES | {
+        "trust": trust,
         "audit": audit,
         "robustness": robustness,
-        "words": WORDS,
-        "models": models,
+        "cohort": cohort,
+        "openings": openings,
+        "families": families,
+        "models": leading,
+        "all_models": models,
         "sections": sections,
+        "all_sections": everything,
+        "folded": [section for section in everything if section not in sections],
         "comparisons": statistics.comparisons,
         "pictures": pictures,
         "numbers": numbers,
         "experiments": experiments,
+        "provenance": provenance(models),
     }
     # Once without the checklist, which then says what the page holds.
-    items = checklist(_render(content, ()))
-    page = _render(content, items)
+    items = checklist(render("page.html.j2", content | {"checklist": ()}))
+    page = render("page.html.j2", content | {"checklist": items})
     numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
     drawn = [
         *pictures.all(),
@@ -92,7 +118,7 @@ def write_report(
         *robustness.pictures(),
         *(picture for section in sections for picture in section.all()),
     ]
-    return write_files(directory, page, numbers, drawn)
+    return write_files(directory, page, numbers, drawn, render_cards(content, everything, families, openings))
 
 
 def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:
@@ -107,7 +133,7 @@ def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Expe
                 f" {fingerprint[:12]}, not {cohort.fingerprint[:12]}): report it with the data it was trained on"
             )
     for model in models:
-        for part in ("validation", "test"):
+        for part in PARTS:
             rows, scores = model.predictions(part), model.evaluation(part)
             same = len(rows) == scores.images and (
                 scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004
@@ -116,33 +142,3 @@ def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Expe
                 raise UserError(
                     f"the {part} predictions kept with {model.name} do not give the scores in its record: train it again"
                 )
-
-
-def _render(content: Mapping[str, Any], items: Sequence[Item]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pneumo.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": rounded,
-        "percent": percent,
-        "interval": interval,
-        "percent_interval": percent_interval,
-        "signed": signed,
-        "signed_interval": signed_interval,
-        "p": probability,
-        "url": quote,
-        "duration": duration,
-    }
-    return environment.get_template("page.html.j2").render(
-        compared=COMPARED,
-        scored=SCORED,
-        value=value,
-        gap=gap,
-        official_test_images=OFFICIAL_TEST_IMAGES,
-        checklist=items,
-        **content,
-    )

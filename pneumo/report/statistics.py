@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from pneumo.evaluation.protocol import Difference, Films, ModelStatistics, compare, describe
+from pneumo.evaluation.films import PARTS, Films
+from pneumo.evaluation.protocol import Difference, Locked, ModelStatistics, compare, describe
 from pneumo.report.inputs import ModelResult
 
 
@@ -26,18 +27,20 @@ class Statistics:
     comparisons: Sequence[Comparison]
 
 
-def work_out(models: Sequence[ModelResult]) -> Statistics:
-    """Work out the statistics from the predictions kept with the models."""
+def work_out(models: Sequence[ModelResult], compared: Sequence[ModelResult]) -> Statistics:
+    """Work out the statistics from the predictions kept with the models, and compare some of them in pairs."""
     return Statistics(
-        models=[
-            describe(Films.of(model.predictions_validation), Films.of(model.predictions_test), model.facts.threshold)
-            for model in models
-        ],
+        models=[_described(model) for model in models],
         comparisons=[
             Comparison(first=first.name, second=second.name, difference=_difference(first, second))
-            for first, second in combinations(models, 2)
+            for first, second in combinations(compared, 2)
         ],
     )
+
+
+def _described(model: ModelResult) -> ModelStatistics:
+    locked = Locked(threshold=model.facts.threshold, thresholds=model.facts.thresholds, temperature=model.facts.temperature)
+    return describe({part: Films.of(model.predictions(part)) for part in PARTS}, locked)
 
 
 def _difference(first: ModelResult, second: ModelResult) -> Difference:

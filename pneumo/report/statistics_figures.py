@@ -10,10 +10,27 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from pneumo.evaluation.calibration import Calibration
+from pneumo.evaluation.films import PARTS, Part
 from pneumo.evaluation.intervals import Estimate
 from pneumo.evaluation.protocol import ModelStatistics
-from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, canvas, dot, dot_label, finished, rounded
-from pneumo.report.inputs import ModelResult, Part
+from pneumo.report.drawing import (
+    CHANGED,
+    COLOURS,
+    LINES,
+    MARKERS,
+    SEEN,
+    STYLE,
+    TESTED,
+    Mark,
+    Picture,
+    canvas,
+    dot,
+    dot_label,
+    finished,
+    rounded,
+)
+from pneumo.report.inputs import ModelResult
+from pneumo.report.words import PARTS_SAID
 
 SQUARE_INCHES = (5.0, 5.0)
 PANEL_INCHES = (5.6, 4.4)
@@ -24,25 +41,24 @@ SHOWN = {
     "locked.sensitivity": "Sensitivity",
     "locked.specificity": "Specificity",
 }
-PARTS: tuple[tuple[Part, bool], ...] = (("validation", False), ("test", True))
-"""And whether its marks are filled."""
+MARKS: dict[Part, Mark] = {"validation": SEEN, "acquisition": CHANGED, "test": TESTED}
 
 
 def certainty(models: Sequence[ModelResult], statistics: Sequence[ModelStatistics], synthetic: bool) -> Picture:
-    """Draw four scores of every model with their intervals, on validation and on test."""
+    """Draw four scores of every model with their intervals, on validation, as it is and changed, and on test."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 2.2 + 0.85 * len(models)), layout="constrained")
+        figure = Figure(figsize=(7.6, 2.2 + 1.1 * len(models)), layout="constrained")
         panels = figure.subplots(2, 2, sharey=True).flat
         for axes, (path, title) in zip(panels, SHOWN.items(), strict=True):
             for row, each in enumerate(statistics):
-                for offset, (part, filled) in zip((-0.16, 0.16), PARTS, strict=True):
-                    dot(axes, each.certainty[part].scores[path], row + offset, filled=filled)
+                for offset, (part, mark) in zip((-0.22, 0, 0.22), MARKS.items(), strict=True):
+                    dot(axes, each.certainty[part].scores[path], row + offset, mark)
             axes.set_title(title)
             axes.set_yticks(range(len(models)), [model.name for model in models])
             axes.set_ylim(len(models) - 0.5, -0.5)
-        for part, filled in PARTS:
-            dot_label(panels[0], part, filled=filled)
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        for part, mark in MARKS.items():
+            dot_label(panels[0], PARTS_SAID[part], mark)
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         words = "; ".join(
             f"{model.name}: " + ", ".join(f"{title} {_said(each.certainty['test'].scores[path])}" for path, title in SHOWN.items())
             for model, each in zip(models, statistics, strict=True)
@@ -52,80 +68,81 @@ def certainty(models: Sequence[ModelResult], statistics: Sequence[ModelStatistic
             synthetic,
             name="certainty.png",
             alt=f"Scores on test with 95 % intervals. {words}.",
-            caption="Scores with 95 % intervals by patient bootstrap, on validation (open) and on test (filled); accuracy,"
-            " sensitivity and specificity at the locked threshold. Whether two models differ, the paired comparison says.",
+            caption="Scores with 95 % intervals by patient bootstrap, on validation (open; square: acquisition randomised) and on"
+            " test (filled); accuracy, sensitivity and specificity at the locked threshold. Whether two models differ, the paired"
+            " comparison says.",
         )
 
 
 def roc_band(model: ModelResult, statistics: ModelStatistics, synthetic: bool) -> Picture:
-    """Draw one model's ROC curves on validation and test, each within its band."""
+    """Draw one model's ROC curves: what the protocol went by and test, each within its band, and validation as it is."""
+    lines = {"validation": LINES[3], "acquisition": LINES[1], "test": LINES[0]}
     with mpl.rc_context(STYLE):
         figure, axes = canvas(SQUARE_INCHES, f"ROC of {model.name}", "1 − specificity", "sensitivity")
         axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-        for place, (part, _) in enumerate(PARTS):
-            found = statistics.certainty[part]
+        for part in PARTS:
+            found, colour = statistics.certainty[part], COLOURS[MARKS[part].colour]
             if found.band is None:
                 continue
             rows = model.predictions(part)
             false_alarms, sensitivities, _ = roc_curve(rows["y_true"], rows["y_score"], drop_intermediate=False)
-            axes.fill_between(
-                found.band.false_positive_rates,
-                found.band.low,
-                found.band.high,
-                color=COLOURS[place],
-                alpha=0.22,
-                linewidth=0,
-                step="post",
-            )
-            label = f"{part}, AUROC {rounded(found.scores['auroc'].value)}"
-            axes.plot(false_alarms, sensitivities, LINES[1 - place], color=COLOURS[place], label=label)
+            if part != "validation":
+                axes.fill_between(
+                    found.band.false_positive_rates,
+                    found.band.low,
+                    found.band.high,
+                    color=colour,
+                    alpha=0.22,
+                    linewidth=0,
+                    step="post",
+                )
+            label = f"{PARTS_SAID[part]}, AUROC {rounded(found.scores['auroc'].value)}"
+            axes.plot(false_alarms, sensitivities, lines[part], color=colour, label=label)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-        axes.legend(loc="lower right")
-        areas = ", ".join(f"{part} {_said(statistics.certainty[part].scores['auroc'])}" for part, _ in PARTS)
+        axes.legend(loc="lower right", fontsize="small")
+        areas = ", ".join(f"{PARTS_SAID[part]} {_said(statistics.certainty[part].scores['auroc'])}" for part in PARTS)
         return finished(
             figure,
             synthetic,
             name=f"v{model.version}-roc-band.png",
             alt=f"ROC curves of {model.name} with bands; AUROC: {areas}.",
-            caption=f"ROC of {model.name}, validation (dashed) and test (solid). Band: 95 % of the samples of patients, at each"
-            " false-positive rate for itself.",
+            caption=f"ROC of {model.name}: validation as it is (dotted) and under randomised acquisition (dashed), and test"
+            " (solid). Band: 95 % of the samples of patients, at each false-positive rate for itself.",
         )
 
 
 def reliability(model: ModelResult, statistics: ModelStatistics, synthetic: bool) -> Picture:
     """Draw the share of PNEUMONIA against the probability, as it is and scaled, and what each bin has."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(8.2, 5.4), layout="constrained")
-        grid = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.2, 1))
-        for column, (part, _) in zip(grid.T, PARTS, strict=True):
-            upper, lower = column
+        figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+        grid = figure.subplots(2, len(PARTS), sharex=True, height_ratios=(3.2, 1))
+        for (upper, lower), part in zip(grid.T, PARTS, strict=True):
             found = statistics.calibration[part]
             upper.plot([0, 1], [0, 1], color="#999999", linewidth=1)
             kinds = (("as it is", found.raw), ("temperature-scaled", found.scaled))
             for place, (label, calibration) in enumerate(kinds):
                 if calibration is not None:
                     _reliability_curve(upper, calibration, place, label)
-                    centres = [(each.lower + each.upper) / 2 for each in calibration.bins]
-                    lower.bar(
-                        np.array(centres) + (place - 0.5) * 0.04,
-                        [each.images for each in calibration.bins],
-                        0.04,
-                        color=COLOURS[2 + place],
-                    )
-            upper.set(title=f"{part.capitalize()}, {model.name}", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+                    centres = np.array([(each.lower + each.upper) / 2 for each in calibration.bins])
+                    images = [each.images for each in calibration.bins]
+                    lower.bar(centres + (place - 0.5) * 0.04, images, 0.04, color=COLOURS[2 + place])
+            said = PARTS_SAID[part]
+            upper.set(title=f"{said[0].upper()}{said[1:]}", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
             lower.set_xlabel("probability of PNEUMONIA")
         grid[0, 0].set_ylabel("share that is PNEUMONIA")
         grid[1, 0].set_ylabel("radiographs")
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, title=model.name)
         test = statistics.calibration["test"].raw
         return finished(
             figure,
             synthetic,
             name=f"v{model.version}-reliability.png",
-            alt=f"Reliability curves of {model.name} on validation and test. On test the Brier score is {rounded(test.brier)} and"
-            f" the expected calibration error {rounded(test.expected_calibration_error)}.",
+            alt=f"Reliability curves of {model.name} on validation, as it is and under randomised acquisition, and on test, where"
+            f" the Brier score is {rounded(test.brier)} and the expected calibration error"
+            f" {rounded(test.expected_calibration_error)}.",
             caption=f"Reliability of {model.name}: ten bins of equal width, Wilson's 95 % intervals, and below how many radiographs"
-            " each bin has. On the diagonal a probability is what it says; below it, the model is too sure of PNEUMONIA.",
+            " each bin has (under randomised acquisition every one counts once a view). On the diagonal a probability is what it"
+            " says; below it, the model is too sure of PNEUMONIA.",
         )
 
 

@@ -1,7 +1,24 @@
 """How the page writes numbers."""
 
+from collections.abc import Sequence
+
+from pneumo.evaluation.cross_validation import Spread
+from pneumo.evaluation.films import Part
 from pneumo.evaluation.intervals import Estimate
 from pneumo.report.drawing import rounded
+
+PARTS_SAID: dict[Part, str] = {
+    "validation": "validation",
+    "acquisition": "acquisition randomised",
+    "test": "test",
+}
+"""How tables and figures call the parts."""
+RULES_SAID = {
+    "acquisition": "calibration, acquisition randomised",
+    "youden": "Youden, films as they are",
+    "half": "0.5",
+}
+"""How they call what locks a threshold."""
 
 # So that on a narrow screen a line ends before the interval and nowhere else.
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -48,10 +65,43 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004
 
 
+def spread(found: Spread) -> str:
+    """Write a mean and its standard deviation."""
+    if found.mean is None or found.sd is None:
+        return "–"
+    return f"{rounded(found.mean)} ± {found.sd:.3f}".replace(" ", _SPACE)
+
+
+def of_hundred(share: Estimate) -> str:
+    """Write how many of a hundred, and the interval; almost all are not written as all, nor hardly any as none."""
+    if share.value is None:
+        return "–"
+    ends = "" if share.low is None or share.high is None else f" ({_hundredths(share.low)} to {_hundredths(share.high)})"
+    return _hundredths(share.value) + ends
+
+
+def times(count: int) -> str:
+    """Write how often."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def duration(seconds: float) -> str:
     """Write how long something took."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _hundredths(share: float) -> str:
+    whole = round(100 * share)
+    if whole == 100 and share < 1:  # noqa: PLR2004
+        return "over 99"
+    return "under 1" if whole == 0 and share > 0 else str(whole)
 
 
 def _breakable(value: str, ends: str) -> str:

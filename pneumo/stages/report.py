@@ -1,9 +1,12 @@
 """The report page."""
 
+from collections import Counter
+
 import pandas as pd
 from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
+from pneumo.cohort.published import is_published
 from pneumo.cohort.splits import partition
 from pneumo.config import Config
 from pneumo.evaluation.ablation import Ablation
@@ -30,6 +33,8 @@ def run(config: Config, console: Console) -> None:
         foreign=cohort.foreign,
         left_out=cohort.left_out,
         fingerprint=cohort.fingerprint,
+        published=not cohort.synthetic and is_published(cohort.table),
+        test_openings=Counter(opening.recipe for opening in registry.test_openings(cohort.fingerprint)),
     )
     models = [_result(registry, entry, cohort.table.set_index("path")["subtype"]) for entry in entries]
     page = write_report(config.report.directory, facts, samples(cohort, parts), models, _experiments(registry, cohort.fingerprint))

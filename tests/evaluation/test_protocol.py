@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from pneumo.evaluation.calibration import Calibration, scaled
+from pneumo.evaluation.films import PARTS, Films
 from pneumo.evaluation.operating_point import threshold_at
-from pneumo.evaluation.protocol import Films, ModelStatistics, compare, describe
+from pneumo.evaluation.protocol import Locked, ModelStatistics, compare, describe
 from pneumo.evaluation.scores import evaluate
 
 SCORED = (
@@ -29,9 +31,20 @@ def only_pneumonia(all_films):
     return Films(all_films.y_true[ill], all_films.y_score[ill], all_films.patient[ill], all_films.subtype[ill])
 
 
+def films_of_each_part():
+    # Under randomised acquisition every film comes twice, and is harder.
+    views = [films(0), films(2, distance=1.5)]
+    fields = ("y_true", "y_score", "patient", "subtype")
+    changed = Films(*(np.concatenate([getattr(view, field) for view in views]) for field in fields))
+    return {"validation": films(0), "acquisition": changed, "test": films(1)}
+
+
+LOCKED = Locked(threshold=0.4, thresholds={"acquisition": 0.4, "youden": 0.7, "half": 0.5}, temperature=1.7)
+
+
 @pytest.fixture(scope="module")
 def found():
-    return describe(films(0), films(1), threshold=0.4)
+    return describe(films_of_each_part(), LOCKED)
 
 
 def value_of(evaluation, path):
@@ -41,7 +54,9 @@ def value_of(evaluation, path):
 
 
 def test_every_value_is_the_one_that_evaluate_gives_and_lies_in_its_interval(found):
-    for part, certainty in ((films(0), found.certainty["validation"]), (films(1), found.certainty["test"])):
+    assert tuple(found.certainty) == PARTS
+    for name, certainty in found.certainty.items():
+        part = films_of_each_part()[name]
         evaluation = evaluate(part.y_true, part.y_score, part.subtype, 0.4)
         assert certainty.patients == 50
         assert set(certainty.scores) == set(SCORED)
@@ -63,11 +78,11 @@ def test_the_band_holds_the_curve_and_rises(found):
     assert low[-1] == high[-1] == 1
 
 
-def test_fixed_points_are_chosen_on_validation_and_only_scored_on_test(found):
-    validation, test = films(0), films(1)
+def test_fixed_points_are_chosen_under_randomised_acquisition_and_only_scored_on_test(found):
+    acquisition, test = films_of_each_part()["acquisition"], films(1)
     for point in found.fixed:
-        kept = {"sensitivity": point.validation_sensitivity, "specificity": point.validation_specificity}
-        assert kept[point.fixed] >= point.target
+        kept = {"sensitivity": point.acquisition_sensitivity, "specificity": point.acquisition_specificity}
+        assert kept[point.fixed].value >= point.target
         at = evaluate(test.y_true, test.y_score, test.subtype, point.threshold).locked
         assert point.test_sensitivity.value == pytest.approx(at.sensitivity)
         assert point.test_specificity.value == pytest.approx(at.specificity)
@@ -76,15 +91,39 @@ def test_fixed_points_are_chosen_on_validation_and_only_scored_on_test(found):
         assert point.test_read_off.value == pytest.approx(
             getattr(evaluate(test.y_true, test.y_score, test.subtype, best).locked, other)
         )
-        assert point.validation_sensitivity == pytest.approx(
-            evaluate(validation.y_true, validation.y_score, validation.subtype, point.threshold).locked.sensitivity
+        assert point.acquisition_sensitivity.value == pytest.approx(
+            evaluate(acquisition.y_true, acquisition.y_score, acquisition.subtype, point.threshold).locked.sensitivity
         )
 
 
-def test_the_temperature_of_validation_is_used_on_test(found):
-    assert found.temperature is not None
-    assert found.calibration["validation"].scaled.loss < found.calibration["validation"].raw.loss
-    assert found.calibration["test"].scaled.loss != found.calibration["test"].raw.loss
+def test_the_temperature_is_the_one_that_was_locked_and_used_on_every_part(found):
+    assert found.temperature == LOCKED.temperature
+    for part, calibration in found.calibration.items():
+        y_true, y_score = films_of_each_part()[part].y_true, films_of_each_part()[part].y_score
+        assert calibration.scaled == Calibration.of(y_true, scaled(y_score, LOCKED.temperature))
+
+
+def test_without_a_temperature_nothing_is_scaled():
+    found = describe(films_of_each_part(), Locked(threshold=0.4, thresholds={}, temperature=None))
+    assert [each.scaled for each in found.calibration.values()] == [None] * 3
+
+
+def test_test_is_scored_at_what_each_rule_would_have_locked(found):
+    test = films(1)
+    assert list(found.thresholds) == ["acquisition", "youden", "half"]
+    for rule, at in found.thresholds.items():
+        expected = evaluate(test.y_true, test.y_score, test.subtype, LOCKED.thresholds[rule]).locked
+        assert at.threshold == LOCKED.thresholds[rule]
+        for name in ("accuracy", "sensitivity", "specificity"):
+            estimate = getattr(at, name)
+            assert estimate.value == pytest.approx(getattr(expected, name))
+            assert estimate.low < estimate.value < estimate.high
+    # The same threshold has the same interval, wherever it is told.
+    assert found.thresholds["acquisition"].sensitivity == found.certainty["test"].scores["locked.sensitivity"]
+
+
+def test_views_of_a_film_are_no_further_patients(found):
+    assert found.certainty["acquisition"].patients == found.certainty["validation"].patients
 
 
 def test_predictive_values_follow_the_prevalence(found):
@@ -98,7 +137,7 @@ def test_survives_json_unchanged(found):
 
 
 def test_what_a_missing_class_leaves_undefined_is_none():
-    found = describe(films(0), only_pneumonia(films(1)), threshold=0.4)
+    found = describe(films_of_each_part() | {"test": only_pneumonia(films(1))}, LOCKED)
     assert found.certainty["test"].scores["auroc"].value is None
     assert found.certainty["test"].scores["average_precision"].value is None
     assert found.certainty["test"].scores["half.specificity"].value is None
@@ -108,8 +147,8 @@ def test_what_a_missing_class_leaves_undefined_is_none():
     assert found.predictive[0].positive.value is None
 
 
-def test_without_a_class_on_validation_no_threshold_is_chosen():
-    found = describe(only_pneumonia(films(0)), films(1), threshold=0.4)
+def test_without_a_class_under_randomised_acquisition_no_threshold_is_chosen():
+    found = describe(films_of_each_part() | {"acquisition": only_pneumonia(films(0))}, LOCKED)
     assert [point.threshold for point in found.fixed] == [None] * 4
     assert found.fixed[0].test_sensitivity.value is None
     assert found.fixed[0].test_read_off.value is not None

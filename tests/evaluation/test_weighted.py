@@ -31,7 +31,7 @@ def test_a_share_is_the_weighted_mean_of_hits(films):
     y_true, y_score, weights = films
     hit, among = y_score >= 0.5, y_true == 1
     expected = [np.average(hit[among], weights=row[among]) for row in weights]
-    assert weighted.share(hit, among)(weights) == pytest.approx(expected)
+    assert weighted.share(np.stack([hit & among, among], axis=1).astype(float))(weights) == pytest.approx(expected)
 
 
 def test_the_roc_curve_is_the_best_that_scikit_learns_cuts_attain(films):
@@ -65,4 +65,15 @@ def test_a_draw_without_one_class_is_undefined():
         assert np.isnan(statistic(only_pneumonia)).all()
         assert statistic(both) == pytest.approx([1])
     assert np.isnan(weighted.roc(y_true, y_score, np.array([0.5]))(only_normal)).all()
-    assert np.isnan(weighted.share(y_true == 1, y_true == 1)(only_normal)).all()
+    assert np.isnan(weighted.share(np.repeat(y_true[:, None], 2, axis=1).astype(float))(only_normal)).all()
+
+
+def test_a_share_counted_by_patient_is_that_of_the_films(films):
+    y_true, y_score, _ = films
+    owner = np.array([f"patient {index % 17}" for index in range(60)])
+    hit, among = y_score >= 0.5, y_true == 1
+    counts = weighted.counts_by_owner(owner, hit, among)
+    owners, place = np.unique(owner, return_inverse=True)
+    weights = np.random.default_rng(5).integers(0, 3, (DRAWS, owners.size)).astype(float)
+    films_of = np.stack([hit & among, among], axis=1).astype(float)
+    assert weighted.share(counts)(weights) == pytest.approx(weighted.share(films_of)(weights[:, place]))

@@ -1,6 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from pneumo.registry.openings import FILE, note_opening
+from pneumo.registry.openings import FILE, note_opening, read_openings
 
 
 def test_every_look_at_test_is_kept_and_counted_for_its_cohort(tmp_path):
@@ -22,3 +22,10 @@ def test_a_line_that_was_cut_short_does_not_hide_the_others(tmp_path):
     with (tmp_path / FILE).open("a") as file:
         file.write('{"opened": "2026-\n')
     assert len(note_opening(tmp_path, "weighted", "cohort")) == 2
+
+
+def test_reading_notes_nothing(tmp_path):
+    assert read_openings(tmp_path, "cohort") == []
+    note_opening(tmp_path, "baseline", "cohort")
+    assert [opening.recipe for opening in read_openings(tmp_path, "cohort")] == ["baseline"]
+    assert len(read_openings(tmp_path, "cohort")) == 1

@@ -15,9 +15,9 @@ def inputs(tmp_path) -> Callable[..., Inputs]:
     return lambda synthetic=True: make_inputs(tmp_path / "reports", synthetic)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def index_of(tmp_path_factory) -> Callable[[bool], Path]:
-    """A finished report on a synthetic or on a real cohort, to read and not to change: written once for all tests of a module."""
+    """A finished report on a synthetic or on a real cohort, to read and not to change: written once for all tests."""
     finished = {}
     for synthetic in (True, False):
         given = make_inputs(tmp_path_factory.mktemp("report"), synthetic)

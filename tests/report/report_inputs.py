@@ -59,6 +59,10 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
         members=(),
         created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         data_fingerprint=FINGERPRINT,
+        partition={
+            part: {label: {"images": 2 * count, "patients": count} for label, count in (("NORMAL", 20), ("PNEUMONIA", 50))}
+            for part in ("training", "validation", "test")
+        },
         image_size_px=150,
         resize="squash",
         preprocessing="grey 0 to 255 goes in and is rescaled inside the model",
@@ -93,6 +97,26 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
     return ModelResult(version, champion, MODEL_SHA256, facts, validation, acquisition, test)
 
 
+def seeds_and_ensemble(first: int) -> tuple[ModelResult, ...]:
+    """Three models of one recipe, and what averages them."""
+
+    def but(model: ModelResult, **changes: object) -> ModelResult:
+        return replace(model, facts=model.facts.model_copy(update=changes))
+
+    versions = range(first, first + 3)
+    seeds = [
+        but(
+            trained(version, f"robust-seed-{seed}", False, 1.0, 0.4),
+            family="robust",
+            seed=seed,
+            settings={"fit": {"epochs": 6, "seed": seed}, "seeds": [0, 1, 2]},
+        )
+        for seed, version in enumerate(versions)
+    ]
+    ensemble = trained(first + 3, "robust-ensemble", False, 0.8, 0.45)
+    return (*seeds, but(ensemble, members=tuple(versions), seed=None, history={}))
+
+
 def cohort(synthetic: bool) -> CohortFacts:
     rows = [
         (split, label, subtype, f"{part}-{subtype}-{index // 2}", 256 + index, 240, "L", part)
@@ -107,6 +131,8 @@ def cohort(synthetic: bool) -> CohortFacts:
         foreign={"__MACOSX": 3, ".DS_Store": 2},
         left_out=pd.DataFrame([(HOSTILE, "unreadable", "truncated")], columns=["path", "problem", "detail"]),
         fingerprint=FINGERPRINT,
+        published=False,
+        test_openings={"baseline": 1, "weighted $x^$": 1},
     )
 
 

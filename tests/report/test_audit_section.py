@@ -40,7 +40,9 @@ def test_the_page_says_what_the_command_said(index_of):
 
 def test_the_summary_names_the_shortcut(index_of):
     page = index_of(False).read_text()
-    assert "names a shortcut: aspect ratio." in words(page.split('<section id="summary">')[1].split("</section>")[0])
+    assert "names a shortcut: aspect ratio gives the label away" in words(
+        page.split('<section id="summary">')[1].split("</section>")[0]
+    )
 
 
 def test_the_checklist_finds_the_audit(index_of):

@@ -104,7 +104,8 @@ def test_metrics_json_has_the_scores_that_evaluate_gives(inputs):
         rows = model.predictions_test
         scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), model.facts.threshold)
         assert told["test"] == scores.model_dump(mode="json")
-        assert told["gap"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
+        assert told["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
+        assert told["gap"]["acquisition"]["auroc"] == pytest.approx(scores.auroc - model.facts.acquisition.auroc)
         assert told["champion"] is model.champion
 
 
@@ -261,12 +262,13 @@ def test_a_failed_run_leaves_the_report_of_the_run_before(inputs):
     assert index in before
 
 
-def test_figures_of_a_model_that_is_gone_go_too(inputs):
+def test_figures_and_the_card_of_a_model_that_is_gone_go_too(inputs):
     given = inputs()
     written(given)
     written(given.but(models=given.models[:1]))
     assert not list(given.directory.glob("figures/v2-*"))
     assert list(given.directory.glob("figures/v1-*"))
+    assert [card.name for card in (given.directory / "cards").iterdir()] == ["baseline-v1.html"]
 
 
 def test_models_of_other_radiographs_and_no_models_are_refused(inputs):

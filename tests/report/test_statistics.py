@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo.evaluation.cross_validation import Spread
+from pneumo.evaluation.films import PARTS
 from pneumo.evaluation.intervals import Estimate
 from pneumo.evaluation.protocol import ModelStatistics
 from pneumo.evaluation.scores import evaluate
@@ -21,7 +23,7 @@ from pneumo.report.statistics import work_out
 
 
 def every_figure(models, synthetic):
-    statistics = work_out(models).models
+    statistics = work_out(models, models).models
     yield statistics_figures.certainty(models, statistics, synthetic)
     yield statistics_figures.predictive_values(models, statistics, synthetic)
     yield statistics_figures.decision_curves(models, statistics, synthetic)
@@ -64,13 +66,14 @@ def test_the_page_and_metrics_json_tell_the_same_intervals(index_of):
     told = json.loads(index.with_name("metrics.json").read_text())
     for model in told["models"]:
         statistics = ModelStatistics.model_validate(model["statistics"])
-        for part in ("validation", "test"):
+        for part in PARTS:
             certainty = statistics.certainty[part]
             assert all(words.interval(estimate) in page for estimate in certainty.scores.values())
             assert certainty.scores["auroc"].value == pytest.approx(model[part]["auroc"])
         assert all(words.percent_interval(point.test_read_off) in page for point in statistics.fixed)
         assert all(words.percent_interval(point.negative) in page for point in statistics.predictive)
         assert words.percent_interval(statistics.certainty["test"].subtypes["viral"]["locked"]) in page
+        assert all(words.percent_interval(at.specificity) in page for at in statistics.thresholds.values())
         assert statistics.temperature is None or f"temperature {statistics.temperature:.2f}" in page
     pair = told["comparisons"][0]
     assert (pair["first"], pair["second"]) == ("baseline v1", "weighted $x^$ v2")
@@ -78,13 +81,17 @@ def test_the_page_and_metrics_json_tell_the_same_intervals(index_of):
     assert f"{pair['half']['only_first_right']} : {pair['half']['only_second_right']}" in page
 
 
+def compared(*models):
+    return work_out(models, models).comparisons[0].difference
+
+
 def test_models_are_compared_on_the_films_that_both_have_read_whatever_their_order(inputs):
     models = inputs().models
-    whole = work_out(models).comparisons[0].difference
+    whole = compared(*models)
     shuffled = replace(models[1], predictions_test=models[1].predictions_test.sample(frac=1, random_state=0))
-    assert work_out((models[0], shuffled)).comparisons[0].difference == whole
+    assert compared(models[0], shuffled) == whole
     fewer = replace(models[1], predictions_test=models[1].predictions_test.iloc[10:])
-    assert work_out((models[0], fewer)).comparisons[0].difference.radiographs == whole.radiographs - 10
+    assert compared(models[0], fewer).radiographs == whole.radiographs - 10
 
 
 def test_one_model_alone_is_compared_with_nothing(inputs):
@@ -129,4 +136,11 @@ def test_how_numbers_are_written():
     assert words.percent_interval(Estimate(value=0.5, low=0.25, high=0.75)) == "50.0% (25.0\xa0to\xa075.0)"
     assert words.signed_interval(Estimate(value=-0.01, low=-0.02, high=0.01)) == "−0.010 (−0.020\xa0to\xa0+0.010)"
     assert [words.interval(Estimate(value=None)), words.signed(None), words.probability(None)] == ["–"] * 3
+    assert words.of_hundred(Estimate(value=0.951, low=0.902, high=0.999)) == "95 (90 to over 99)"
+    assert words.of_hundred(Estimate(value=1, low=0.9986, high=1)) == "100 (over 99 to 100)"
+    assert words.of_hundred(Estimate(value=0.004)) == "under 1"
+    assert words.spread(Spread.of([0.9, 0.95, 1.0])) == "0.950\xa0±\xa00.050"
+    assert [words.times(1), words.times(2), words.times(5)] == ["once", "twice", "5 times"]
+    assert [words.listed(["a"]), words.listed(["a", "b", "c"])] == ["a", "a, b and c"]
+    assert [words.of_hundred(Estimate(value=None)), words.spread(Spread.of([0.9, None]))] == ["–", "–"]
     assert [words.probability(0.0004), words.probability(0.04)] == ["< 0.001", "0.040"]

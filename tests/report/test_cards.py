@@ -1,0 +1,66 @@
+"""A card goes with its model wherever it goes: complete in itself, and with nothing in it that acts."""
+
+import re
+from dataclasses import replace
+from urllib.parse import unquote
+
+import pytest
+from report_inputs import HOSTILE, MODEL_SHA256, audited
+
+from pneumo.evaluation.audit_words import finding_sentence
+from pneumo.evaluation.films import PARTS
+from pneumo.report import words
+from pneumo.report.page import write_report
+from pneumo.report.statistics import work_out
+
+
+def cards(index):
+    return {path.name: path.read_text() for path in sorted((index.parent / "cards").iterdir())}
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_every_model_has_a_card_that_the_page_links_to(index_of, synthetic):
+    index = index_of(synthetic)
+    assert list(cards(index)) == ["baseline-v1.html", "weighted $x^$-v2.html"]
+    links = [unquote(link) for link in re.findall(r'href="(cards/[^"]+)"', index.read_text())]
+    assert links == [f"cards/{name}" for name in cards(index)]
+
+
+def test_a_card_needs_nothing_beside_it_and_acts_on_nothing(index_of):
+    for card in cards(index_of(False)).values():
+        assert re.findall(r'<img src="(?!data:image/png;base64,)', card) == []
+        assert "<script" not in card
+        assert "alert(2)" in card  # from the settings, shown as text
+        assert not re.search(r'(src|href)="(https?:)?//', card)
+        assert HOSTILE not in card
+        assert card.count("<table") == card.count("<caption")
+
+
+def test_a_card_has_what_the_page_has_of_its_model(index_of, inputs):
+    card = cards(index_of(False))["baseline-v1.html"]
+    model = inputs(synthetic=False).models[0]
+    (statistics,) = work_out([model], ()).models
+    for part in PARTS:
+        assert all(words.interval(estimate).replace(">", "&gt;") in card for estimate in statistics.certainty[part].scores.values())
+    assert all(words.percent_interval(at.accuracy) in card for at in statistics.thresholds.values())
+    assert finding_sentence(audited(False).shortcuts[0]) in card
+    for told in (MODEL_SHA256, model.facts.git_commit, "tensorflow 2.21.0", "40 <span", "Not to be used for", "5 min 12 s"):
+        assert told in card
+
+
+def test_phantoms_are_named_on_the_card(index_of):
+    card = cards(index_of(True))["baseline-v1.html"]
+    assert "says nothing about patients" in card
+    assert "phantoms that this software computes" in card
+    assert "Kermany" not in card
+    assert all("Synthetic phantom" in heading for heading in re.findall(r"<h2>.*?</h2>", card, re.DOTALL))
+
+
+def test_the_licence_of_the_data_is_named_where_the_cohort_is_known(inputs, index_of):
+    assert "as its owner states" in index_of(False).read_text()
+    given = inputs(synthetic=False)
+    index = write_report(given.directory, replace(given.cohort, published=True), given.samples, given.models[:1])
+    for page in (index.read_text(), cards(index)["baseline-v1.html"]):
+        assert "CC BY 4.0" in page
+        assert "as its owner states" not in page
+    assert "films of children" in index.read_text()

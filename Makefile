@@ -78,7 +78,8 @@ test: $(INSTALLED) ## Run the fast tests
 	$(VENV)/bin/python -m pytest
 
 test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium and chromium-driver)
-	$(VENV)/bin/python -m pytest -m "" --numprocesses 2 --dist loadfile
+	# The longest first, so that one process does not wait for the other at the end.
+	$(VENV)/bin/python -m pytest -m "" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 tests/stages tests
 
 lint: $(INSTALLED) ## Check style and formatting
 	$(VENV)/bin/ruff check

@@ -18,6 +18,7 @@ FILTERS = {
     "signed_interval": words.signed_interval,
     "spread": words.spread,
     "times": words.times,
+    "inside": words.inside,
     "p": words.probability,
     "url": quote,
     "duration": words.duration,

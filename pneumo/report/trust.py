@@ -13,7 +13,7 @@ from pneumo.report.drawing import rounded
 from pneumo.report.families import SCORED_SEEDS, Family, family_of
 from pneumo.report.inputs import CohortFacts, ModelResult
 from pneumo.report.numbers import reference_systems
-from pneumo.report.words import interval, listed, of_hundred, percent, spread, times
+from pneumo.report.words import inside, interval, listed, of_hundred, percent, spread, times
 
 # Path into an Evaluation; how its value is said, and by what name.
 PROMISED = {
@@ -106,6 +106,7 @@ def weigh(
         false_alarms=of_hundred(complement(scores["locked.specificity"])),
         reasons=[
             _promise(found),
+            *_floor(audit, found),
             *_reference(cohort, found),
             *_seeds(model, families),
             _shortcuts(audit),
@@ -174,6 +175,23 @@ def _shortcuts(audit: Audit | None) -> Reason:
     )
 
 
+def _floor(audit: Audit | None, found: ModelStatistics) -> list[Reason]:
+    if audit is None or audit.pixel_floor is None or audit.pixel_floor.test.value is None:
+        return []
+    floor, ours = audit.pixel_floor.test.value, found.certainty["test"].scores["auroc"]
+    above = ours.low is not None and ours.low > floor
+    verdict = "it lies above that by more than its interval" if above else "it is not clearly better than that"
+    side = audit.pixel_floor.side_px
+    return [
+        Reason(
+            "floor",
+            f"A logistic regression on {side} × {side} pixels, which sees no detail, has an AUROC of {rounded(floor)} on test;"
+            f" {verdict}.",
+            "pixel-floor",
+        )
+    ]
+
+
 def _reference(cohort: CohortFacts, found: ModelStatistics) -> list[Reason]:
     if cohort.synthetic:
         return []
@@ -194,7 +212,7 @@ def _seeds(model: ModelResult, families: Sequence[Family]) -> list[Reason]:
     family = family_of(model, families)
     if family is None:
         return []
-    scores = [f"{name} {spread(family.spread['test'][path])}" for path, name in SCORED_SEEDS.items()]
+    scores = [f"{inside(name)} {spread(family.spread['test'][path])}" for path, name in SCORED_SEEDS.items()]
     return [
         Reason(
             "seeds",

@@ -91,6 +91,11 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def inside(name: str) -> str:
+    """Write the name of a score as it stands inside a sentence."""
+    return name if name.isupper() else name.lower()
+
+
 def duration(seconds: float) -> str:
     """Write how long something took."""
     minutes, rest = divmod(round(seconds), 60)

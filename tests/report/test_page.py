@@ -328,3 +328,8 @@ def test_in_a_browser_everything_loads_and_fits(index_of, browser, width, synthe
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     cut_off = "[...document.querySelectorAll('p, figure, caption, dl')].filter(e => e.getBoundingClientRect().right > innerWidth)"
     assert browser.execute_script(f"return {cut_off}.map(element => element.outerHTML)") == []
+    browser.get((index.parent / "cards" / "baseline-v1.html").as_uri())
+    assert browser.execute_script("return [...document.images].every(image => image.naturalWidth)")
+    assert browser.get_log("browser") == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    assert browser.execute_script(f"return {cut_off}.map(element => element.outerHTML)") == []

@@ -63,6 +63,13 @@ def test_shortcuts_are_named_or_said_not_to_be_known(inputs):
     assert "names no shortcut" in sentence(weighed(given, audit=clean), "shortcuts")
 
 
+def test_the_floor_is_set_beside_the_model(inputs):
+    given, found = inputs(), audited(True)
+    assert "0.700 on test; it lies above that" in sentence(weighed(given, audit=found), "floor")
+    perfect = found.pixel_floor.model_copy(update={"test": Estimate(value=1.0)})
+    assert "not clearly better" in sentence(weighed(given, audit=found.model_copy(update={"pixel_floor": perfect})), "floor")
+
+
 def test_several_looks_at_test_are_said_in_plain_words(inputs):
     given = inputs()
     assert sentence(weighed(given), "openings").endswith("opened twice from this registry, once for weighted $x^$.")

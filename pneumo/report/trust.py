@@ -180,7 +180,7 @@ def _floor(audit: Audit | None, found: ModelStatistics) -> list[Reason]:
         return []
     floor, ours = audit.pixel_floor.test.value, found.certainty["test"].scores["auroc"]
     above = ours.low is not None and ours.low > floor
-    verdict = "it lies above that by more than its interval" if above else "it is not clearly better than that"
+    verdict = "this model lies above that by more than its interval" if above else "this model is not clearly better"
     side = audit.pixel_floor.side_px
     return [
         Reason(

@@ -65,7 +65,7 @@ def test_shortcuts_are_named_or_said_not_to_be_known(inputs):
 
 def test_the_floor_is_set_beside_the_model(inputs):
     given, found = inputs(), audited(True)
-    assert "0.700 on test; it lies above that" in sentence(weighed(given, audit=found), "floor")
+    assert "0.700 on test; this model lies above that" in sentence(weighed(given, audit=found), "floor")
     perfect = found.pixel_floor.model_copy(update={"test": Estimate(value=1.0)})
     assert "not clearly better" in sentence(weighed(given, audit=found.model_copy(update={"pixel_floor": perfect})), "floor")
 

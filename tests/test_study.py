@@ -54,7 +54,7 @@ def test_a_study_goes_from_films_to_a_registered_model(config, console):
     pd.testing.assert_frame_equal(test, predict(study, registry.load(entry), "test"))
     subtype = study.cohort.table.set_index("path").loc[test["path"], "subtype"]
     assert record.test == evaluate(test["y_true"], test["y_score"], subtype, record.threshold)
-    assert record.threshold != 0.5, "the threshold was not locked on validation"
+    assert record.threshold == record.thresholds[RECIPE.threshold_rule], "the threshold is not the one of the recipe's rule"
     assert record.settings == RECIPE.model_dump(mode="json")
     assert not (study.directory / "state").exists()
     assert "test, 6 radiographs" in console.file.getvalue()

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from filelock import FileLock
@@ -22,8 +23,8 @@ from pneumo.cohort.radiograph import USUAL, Film, Habit, Mask, take_film
 from pneumo.cohort.thorax import Chest, draw_patient, draw_posture
 from pneumo.errors import UserError
 
-GENERATOR = "1"
-"""Part of the folder's key: raise it when the same settings are to give other pixels."""
+GENERATOR = "2"
+"""Part of the folder's key: raise it when the same settings are to give other pixels, or other masks."""
 JPEG_QUALITY = 90
 FOLDER = "chest_xray"
 MARKER = "SYNTHETIC"
@@ -86,9 +87,16 @@ def is_phantom(folder: Path) -> bool:
 
 def masks(root: Path, path: str) -> tuple[Mask, Mask]:
     """Lungs and lesion of the radiograph at `path` below `root`, the folder that `write_cohort` returned."""
-    base = root.parent / "masks" / path
-    lung, diseased = (np.asarray(Image.open(base.with_suffix(f".{kind}.png"))) for kind in ("lung", "lesion"))
-    return lung, diseased
+    return _mask(root, path, "lung"), _mask(root, path, "lesion")
+
+
+def marker(root: Path, path: str) -> Mask:
+    """The side marker of that radiograph, which is what the shortcut of that name plants."""
+    return _mask(root, path, "marker")
+
+
+def _mask(root: Path, path: str, kind: Literal["lung", "lesion", "marker"]) -> Mask:
+    return np.asarray(Image.open((root.parent / "masks" / path).with_suffix(f".{kind}.png")))
 
 
 def _write_films(settings: config.Phantom, folder: Path) -> None:
@@ -107,6 +115,7 @@ def _write_child(child: Child, settings: config.Phantom, folder: Path) -> None:
         Image.fromarray(film.grey).save(radiograph, quality=JPEG_QUALITY)
         Image.fromarray(film.lung).save(base.with_suffix(".lung.png"))
         Image.fromarray(film.lesion).save(base.with_suffix(".lesion.png"))
+        Image.fromarray(film.marker).save(base.with_suffix(".marker.png"))
 
 
 def _children(settings: config.Phantom) -> Iterator[Child]:

@@ -16,11 +16,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Film:
-    """A developed radiograph and where lungs and lesion are on it, all (H, W)."""
+    """A developed radiograph and where lungs, lesion and side marker are on it, all (H, W)."""
 
     grey: NDArray[np.uint8]
     lung: Mask
     lesion: Mask
+    marker: Mask
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random
     added, diseased = lesion(pneumonia, chest, rays, lungs)
     depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
     grey = develop(detect(depth, pixel_cm, exposure, noise), exposure) * _shutters(depth.shape, rng)
-    marked = np.maximum(grey, _marker(depth.shape, habit.marker_grey, rng))
-    return Film(np.rint(marked * 255).astype(np.uint8), np.sum(list(lungs.values()), axis=0) > LUNG_CM, diseased)
+    marker = _marker(depth.shape, habit.marker_grey, rng)
+    aerated = np.sum(list(lungs.values()), axis=0) > LUNG_CM
+    return Film(np.rint(np.maximum(grey, marker) * 255).astype(np.uint8), aerated, diseased, marker > 0)
 
 
 def _optical_depth(chest: Chest, rays: Rays, pixel_cm: float, lungs: dict[int, Array]) -> Array:

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass
 class Cost:
@@ -67,6 +70,12 @@ def overhead(name: str, ours: Sequence[Cost], limit: Sequence[Cost], at_most: fl
         Comparison(f"{name}, {clock}", a, b, "s", a / b, at_most, a / b <= at_most)
         for clock, a, b in zip(("wall", "CPU"), _kept(ours), _kept(limit), strict=True)
     ]
+
+
+def agreement(name: str, ours: Sequence[npt.NDArray[Any]], reference: Sequence[npt.NDArray[Any]], within: float) -> Comparison:
+    """Compare what two ways made, values in 0..1: the greatest difference, over the one that rounding may leave."""
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(ours, reference, strict=True))
+    return Comparison(name, difference, within, "of the peak", difference / within, 1.0, difference <= within)
 
 
 def _kept(costs: Sequence[Cost]) -> tuple[float, float]:

@@ -1,8 +1,9 @@
 import time
 
+import numpy as np
 import pytest
 
-from pneumo.bench.measure import Cost, overhead, speedup
+from pneumo.bench.measure import Cost, agreement, overhead, speedup
 
 
 def test_a_cost_counts_only_what_happens_inside():
@@ -26,3 +27,10 @@ def test_an_overhead_is_ours_over_the_limit():
     assert wall.ratio == pytest.approx(1.1)
     assert cpu.ratio == pytest.approx(1.2)
     assert (wall.met, cpu.met) == (True, False)
+
+
+def test_an_agreement_is_the_greatest_difference_over_the_allowed_one():
+    one = agreement("x", [np.zeros(3), np.array([0.1, 0.5])], [np.zeros(3), np.array([0.1, 0.4])], within=0.2)
+    assert (one.ours, one.ratio) == (pytest.approx(0.1), pytest.approx(0.5))
+    assert one.met
+    assert not agreement("x", [np.ones(1)], [np.zeros(1)], within=0.2).met

@@ -13,7 +13,7 @@ from pneumo.errors import UserError
 
 Label = Literal["NORMAL", "PNEUMONIA"]
 
-_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 # Their output is not an activation of its own: a pooled, thinned or padded copy of the layer before.
 _COPIES = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D, keras.layers.Dropout, keras.layers.ZeroPadding2D)
 _RANK_OF_IMAGES = 4
@@ -98,49 +98,74 @@ def members(model: keras.Model) -> list[keras.Model]:
     return [one for one in model.layers if isinstance(one, keras.Model)]
 
 
+def flat_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """List all layers of a model from the input to the output, those of models nested in it in these models' place."""
+    return [inner for one in model.layers for inner in (flat_layers(one) if isinstance(one, keras.Model) else [one])]
+
+
+def spatial_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """List the layers that have a convolutional activation of their own, first to last: a network's, or its nested backbone's.
+
+    Raises:
+        UserError: there is none.
+    """
+    network = _nested_in(model) or model
+    first = next((index for index, one in enumerate(network.layers) if isinstance(one, CONVOLUTIONS)), len(network.layers))
+    spatial = [one for one in network.layers[first:] if len(one.output.shape) == _RANK_OF_IMAGES and not isinstance(one, _COPIES)]
+    if not spatial:
+        raise UserError(f"Model `{network.name}` has no convolutional layer, so there is nothing to draw a map of")
+    return spatial
+
+
+def opened_at(model: keras.Model, spatial: Sequence[keras.layers.Layer]) -> keras.Model:
+    """Let a network give what these of its `spatial_layers` give, in this order, and its logit (N, 1) after them."""
+    to_logit = keras.Model(model.inputs[0], model.get_layer("logit").output, name=model.name)
+    nested = _nested_in(to_logit)
+    if nested is None:
+        return keras.Model(to_logit.inputs[0], [*(one.output for one in spatial), to_logit.output])
+    return _with_inner_outputs(to_logit, nested, spatial)
+
+
 def as_float32(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Bring grey values to the type that networks compute in."""
     return np.asarray(images, np.float32)
 
 
-def _opened(model: keras.Model, layer: str | None) -> Member:
-    to_logit = keras.Model(model.inputs[0], model.get_layer("logit").output, name=model.name)
-    nested = next((one for one in to_logit.layers if isinstance(one, keras.Model)), None)
-    target = _spatial_layer(nested or to_logit, layer)
-    if nested is None:
-        return Member(target.name, keras.Model(to_logit.inputs[0], [target.output, to_logit.output]))
-    return Member(target.name, _with_inner_output(to_logit, nested, target))
+def _opened(model: keras.Model, name: str | None) -> Member:
+    layer = _named(model, name)
+    return Member(layer.name, opened_at(model, [layer]))
 
 
-def _with_inner_output(model: keras.Model, nested: keras.Model, target: keras.layers.Layer) -> keras.Model:
-    """Let a model give a layer's output from inside the model nested in it, before its own.
+def _nested_in(model: keras.Model) -> keras.Model | None:
+    return next((one for one in model.layers if isinstance(one, keras.Model)), None)
+
+
+def _with_inner_outputs(model: keras.Model, nested: keras.Model, targets: Sequence[keras.layers.Layer]) -> keras.Model:
+    """Let a model give layers' outputs from inside the model nested in it, before its own.
 
     A nested layer's `.output` belongs to the graph it was built in, not to the outer one. So the outer graph is laid once more over
     the same layers, with the opened nested model in the nested one's place.
     """
-    opened = keras.Model(nested.inputs[0], [target.output, nested.outputs[0]])
+    opened = keras.Model(nested.inputs[0], [*(target.output for target in targets), nested.outputs[0]])
     inner_outputs = []
 
     def call(one: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         if one is not nested:
             return one(*args, **kwargs)
-        inner, output = opened(*args, **kwargs)
-        inner_outputs.append(inner)
+        *inner, output = opened(*args, **kwargs)
+        inner_outputs.extend(inner)
         return output
 
     laid_again = keras.models.clone_model(model, clone_function=lambda one: one, call_function=call)
-    return keras.Model(laid_again.inputs[0], [inner_outputs[0], laid_again.output])
+    return keras.Model(laid_again.inputs[0], [*inner_outputs, laid_again.output])
 
 
-def _spatial_layer(model: keras.Model, name: str | None) -> keras.layers.Layer:
-    first = next((index for index, one in enumerate(model.layers) if isinstance(one, _CONVOLUTIONS)), len(model.layers))
-    spatial = [one for one in model.layers[first:] if len(one.output.shape) == _RANK_OF_IMAGES and not isinstance(one, _COPIES)]
-    if not spatial:
-        raise UserError(f"Model `{model.name}` has no convolutional layer, so there is nothing to draw a map of")
+def _named(model: keras.Model, name: str | None) -> keras.layers.Layer:
+    spatial = spatial_layers(model)
     if name is None:
         return spatial[-1]
     for one in spatial:
         if one.name == name:
             return one
-    names = ", ".join(one.name for one in spatial)
-    raise UserError(f"`gradcam.layer`: model `{model.name}` has no convolutional layer named `{name}`; it has {names}")
+    network, names = _nested_in(model) or model, ", ".join(one.name for one in spatial)
+    raise UserError(f"`gradcam.layer`: model `{network.name}` has no convolutional layer named `{name}`; it has {names}")

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from pneumo.evaluation.heatmaps import (
     BORDER_SHARE,
     CENTRAL_SHARE,
+    SURVIVES,
     MapMeasure,
     area_under,
     auroc_inside,
@@ -17,7 +19,9 @@ from pneumo.evaluation.heatmaps import (
     increases,
     iou_of_top,
     pointing_game,
+    rank_correlation,
     strongest_first,
+    survives,
 )
 
 EMPTY, EVEN = np.zeros((10, 10)), np.full((10, 10), 0.3)
@@ -135,3 +139,27 @@ def test_border_and_central_band_are_as_wide_as_said():
     assert frame.mean() == pytest.approx(1 - (1 - 2 * BORDER_SHARE) ** 2)
     assert band.mean() == pytest.approx(CENTRAL_SHARE)
     assert band[:, 40:60].all()
+
+
+def test_the_rank_correlation_is_spearmans_also_with_ties(maps):
+    coarse, others = np.round(maps, 1), np.maximum(0, np.round(maps[::-1] - 0.4, 1))
+    expected = [spearmanr(one.ravel(), other.ravel()).statistic for one, other in zip(coarse, others, strict=True)]
+    np.testing.assert_allclose(rank_correlation(coarse, others), expected)
+
+
+def test_the_rank_correlation_sees_order_alone(maps):
+    np.testing.assert_allclose(rank_correlation(maps, maps**3), 1)
+    np.testing.assert_allclose(rank_correlation(maps, 1 - maps), -1)
+
+
+def test_a_constant_map_has_no_rank_correlation(maps):
+    those = np.stack([EMPTY, EVEN, maps[0]])
+    assert np.isnan(rank_correlation(those, maps[:3])).tolist() == [True, True, False]
+    assert np.isnan(rank_correlation(maps[:3], those)).tolist() == [True, True, False]
+
+
+def test_a_method_survives_from_the_limit_on_and_is_not_judged_by_maps_without_a_value():
+    nan = float("nan")
+    assert survives(MapMeasure.of(np.array([SURVIVES, nan])))
+    assert survives(MapMeasure.of(np.array([SURVIVES - 0.01, nan]))) is False
+    assert survives(MapMeasure.of(np.array([nan, nan]))) is None

@@ -24,7 +24,7 @@ CENTRAL_SHARE = 0.2
 SURVIVES = 0.5
 """Mean rank correlation with the maps of shuffled weights from which on a method is flagged.
 
-It lies in a gap: of six methods, five networks and three shuffles each, all means were at most 0.32, or at least 0.89 (0013).
+It lies in a gap: with six methods, five models and three shuffles each, a mean was at most 0.32, or at least 0.89 (0013).
 """
 # Resizing leaves rounding errors in a constant map.
 _EVEN = 1e-5

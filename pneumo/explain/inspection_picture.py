@@ -75,7 +75,7 @@ class _Sheet:
 
     def write(self, words: str, *, bold: bool = False) -> None:
         """Write lines over the whole width."""
-        for line in textwrap.wrap(words, _BOLD_LETTERS_A_LINE if bold else _LETTERS_A_LINE):
+        for line in textwrap.wrap(words, _BOLD_LETTERS_A_LINE if bold else _LETTERS_A_LINE, break_on_hyphens=False):
             self._letters(_MARGIN, self._top + _LINE / 2, line, ha="left", weight="bold" if bold else "normal")
             self._top += _LINE
         self._top += _GAP

@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
 ablate: $(INSTALLED) ## Compare three plain networks, with and without augmentation, on validation
 	$(PNEUMO) ablate $(OPTIONS)
 
+heatmaps: $(INSTALLED) ## Measure every method of drawing heatmaps on each model, for the report
+	$(PNEUMO) heatmaps $(OPTIONS)
+
 data: $(INSTALLED) ## Fetch the public archive of radiographs
 	$(PNEUMO) fetch $(OPTIONS)
 
@@ -100,4 +103,4 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
 
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam
+	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained

@@ -21,6 +21,7 @@ from pneumo.stages import STAGES
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
+EXPLAIN = "Draw where a registered model looks on films of your own, by several methods side by side."
 REGISTRY = "List, show and promote registered models; open MLflow's own page on them."
 DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers and an honest report."
 
@@ -45,16 +46,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     parser = _Parser(prog="pneumo", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
-    parser.add_argument("command", choices=[*STAGES, "registry"], metavar="COMMAND", help="one of those below")
-    commands = STAGES | {"registry": REGISTRY}
+    commands = STAGES | {"explain": EXPLAIN, "registry": REGISTRY}
+    parser.add_argument("command", choices=list(commands), metavar="COMMAND", help="one of those below")
     listed = "\n".join(f"  {name:<10} {text}" for name, text in commands.items())
     parser.epilog = f"commands:\n{listed}\n\n`pneumo COMMAND --help` documents every setting."
     command = parser.parse_args(arguments[:1]).command
     if command == "registry":
         return _registry(arguments[1:])
+    if command == "explain":
+        return _explain(arguments[1:])
     config = _configure(_Parser(prog=f"pneumo {command}", description=STAGES[command]), arguments[1:])[0]
     stage = importlib.import_module(f"pneumo.stages.{command}")
     return int(stage.run(config, Console()) or 0)
+
+
+def _explain(arguments: list[str]) -> int:
+    parser = _Parser(prog="pneumo explain", description=EXPLAIN)
+    parser.add_argument("films", nargs="+", type=Path, metavar="IMAGE", help="a radiograph, of any size")
+    config, chosen = _configure(parser, arguments, takes="IMAGE … ")
+    # Imported here, as every stage: TensorFlow takes seconds, and `--help` must not.
+    from pneumo.stages import explain  # noqa: PLC0415
+
+    explain.run(config, Console(), chosen.films)
+    return 0
 
 
 def _registry(arguments: list[str]) -> int:
@@ -62,7 +76,7 @@ def _registry(arguments: list[str]) -> int:
     parser.add_argument("action", choices=["list", "show", "promote", "ui"])
     parser.add_argument("reference", nargs="?", help="for show and promote: a version, a recipe (its newest version), or champion")
     parser.add_argument("--json", action="store_true", help="print machine-readable entries")
-    config, chosen = _configure(parser, arguments)
+    config, chosen = _configure(parser, arguments, takes="list|show|promote|ui [REFERENCE] [--json] ")
     if chosen.action in {"show", "promote"} and chosen.reference is None:
         parser.error(f"{chosen.action} needs a version, a recipe or `champion`")
     # Imported here: MLflow takes seconds, and `--help` must not.
@@ -80,10 +94,10 @@ def _registry(arguments: list[str]) -> int:
     return 0
 
 
-def _configure(parser: "_Parser", arguments: list[str]) -> tuple[Config, argparse.Namespace]:
+def _configure(parser: "_Parser", arguments: list[str], takes: str = "") -> tuple[Config, argparse.Namespace]:
     """Read every source of settings into one validated config."""
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings, named as the options below")
-    parser.usage = f"{parser.prog} [--config FILE] [--GROUP.SETTING VALUE …]"
+    parser.usage = f"{parser.prog} {takes}[--config FILE] [--GROUP.SETTING VALUE …]"
     command_line: CliSettingsSource[Any] = CliSettingsSource(
         Config, root_parser=parser, cli_avoid_json=True, cli_hide_none_type=True, cli_use_class_docs_for_groups=True
     )

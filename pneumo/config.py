@@ -6,16 +6,16 @@ from the command line (`--baseline.fit.epochs 3`).
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("the same seed twice gives the same network twice")
-    return seeds
+def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("one of them is named twice")
+    return values
 
 
 def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -31,6 +31,8 @@ Problem = Literal["unreadable", "shared_patient", "shared_image"]
 Resize = Literal["squash", "pad"]
 ThresholdRule = Literal["acquisition", "youden", "half"]
 Architecture = Literal["ResNet50", "InceptionV3", "VGG16", "DenseNet121", "ConvNeXtTiny"]
+ExplanationMethod = Literal["random-cam", "grad-cam", "grad-cam++", "smooth-grad-cam++", "layer-cam", "hires-cam", "lots"]
+EXPLANATION_METHODS: tuple[ExplanationMethod, ...] = get_args(ExplanationMethod)
 Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(_increasing)]
 
 
@@ -341,13 +343,52 @@ class Registry(Settings):
     """An MLflow tracking server, in place of the embedded registry."""
 
 
+class Lots(Settings):
+    """LOTS, the method of explanation that changes the film until the network sees nothing in it."""
+
+    tolerance: Annotated[float, Field(gt=0)] = 0.1
+    """Distance of features at which a film has arrived."""
+    step_grey: Annotated[float, Field(gt=0, le=255)] = 1
+    """What the pixel that changes most changes by in a step, in grey values of 0..255."""
+    steps: Positive = 500
+    """Steps taken at most."""
+
+
 class Gradcam(Settings):
     """Heatmaps of each model's mistakes on the test split."""
 
+    method: ExplanationMethod = "grad-cam"
+    """How they are drawn."""
     cases: Annotated[int, Field(ge=1, le=50)] = 5
     """False positives, and false negatives, shown for each model: the most confident first."""
     layer: str | None = None
     """Name of the convolutional layer to explain; none: the last before the features are pooled or flattened for good."""
+
+
+class Explain(Settings):
+    """Heatmaps of any films, by several methods side by side."""
+
+    model: str = "champion"
+    """The model that is asked: a version, a recipe (its newest version) or champion."""
+    methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(_different)] = EXPLANATION_METHODS
+    """The methods shown, in this order."""
+    target: Literal["predicted", "NORMAL", "PNEUMONIA"] = "predicted"
+    """The class that is explained; LOTS explains none."""
+
+
+class Heatmaps(Settings):
+    """What every method of explanation is worth, for each recipe's newest model."""
+
+    methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(_different)] = EXPLANATION_METHODS
+    """The methods compared. What they have to beat is random-cam."""
+    films: Positive = 64
+    """Test films that methods are measured on: those the model is wrong about, then those nearest to its threshold."""
+    cases: Annotated[int, Field(ge=1, le=10)] = 3
+    """False positives, and false negatives, shown by all methods: the most confident first."""
+    lesions: Positive = 48
+    """Phantom test films with a lesion, found by the model, that maps are held against, at most."""
+    randomised: Positive = 16
+    """Of the films, those explained again after the model's weights were shuffled, at most."""
 
 
 class Robustness(Settings):
@@ -437,6 +478,9 @@ class Config(BaseSettings):
     ablate: Ablate = Ablate()
     registry: Registry = Registry()
     gradcam: Gradcam = Gradcam()
+    explain: Explain = Explain()
+    heatmaps: Heatmaps = Heatmaps()
+    lots: Lots = Lots()
     robustness: Robustness = Robustness()
     report: Report = Report()
     bench: Bench = Bench()

@@ -31,20 +31,20 @@ def measure(
     explained: ExplainableModel,
     images: Images,
     target: Label | Sequence[Label],
+    maps: Maps,
     explain: Callable[[Images], Maps],
-    steps: int = STEPS,
 ) -> dict[Measure, Values]:
-    """Explain each image and ask the network how it takes the explanation (004, section 3.3).
+    """Ask the network how it takes the explanation of each image (004, section 3.3).
 
     Args:
         images: (N, H, W, 1), grey values in 0..255.
         target: the class of all images, or each image's own; scores are of it.
-        explain: gives maps (N, h, w) of such images, for these same classes. Coherency asks for those of masked films too.
+        maps: (N, h, w), what explains these classes.
+        explain: gave them; Coherency asks it again, of the films as masked by their maps.
 
     Returns:
         (N,) by measure, as shares of 1. Coherency is nan for constant maps.
     """
-    maps = explain(images)
     height, width = images.shape[1:3]
     at_film_size = maps if maps.shape[1:] == (height, width) else resize_maps(maps, height, width)
     masked = masked_by(images, at_film_size)
@@ -53,8 +53,8 @@ def measure(
         "average drop": drops(before, after),
         "average increase": increases(before, after),
         "coherency": coherency(maps, explain(masked)),
-        "insertion": area_under(insertion_curves(explained, images, at_film_size, target, steps)),
-        "deletion": area_under(deletion_curves(explained, images, at_film_size, target, steps)),
+        "insertion": area_under(insertion_curves(explained, images, at_film_size, target)),
+        "deletion": area_under(deletion_curves(explained, images, at_film_size, target)),
     }
 
 

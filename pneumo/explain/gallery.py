@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from pneumo.config import Resize
+from pneumo.config import ExplanationMethod, Resize
 from pneumo.explain import render
-from pneumo.explain.cam import class_activation_maps, resize_maps
-from pneumo.explain.opening import ExplainableModel, Label
+from pneumo.explain.cam import resize_maps
+from pneumo.explain.explainer import Explainer
+from pneumo.explain.opening import Label
 from pneumo.images.decode import decode
-from pneumo.images.view import unsquashed
+from pneumo.images.view import for_overlay
 
 PICTURE_HEIGHT_PX = 320
 
@@ -37,8 +38,9 @@ def most_confident_mistakes(predictions: pd.DataFrame, threshold: float, cases: 
 def write_gallery(
     folder: Path,
     mistakes: pd.DataFrame,
-    explained: ExplainableModel,
+    explainer: Explainer,
     *,
+    method: ExplanationMethod,
     root: Path,
     image_size_px: int,
     resize: Resize,
@@ -58,7 +60,7 @@ def write_gallery(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
         cases = []
         for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
-            pictures, case = _explain(mistake, explained, root, image_size_px, resize)
+            pictures, case = _explain(mistake, explainer, method, root=root, image_size_px=image_size_px, resize=resize)
             case["threshold"] = threshold
             # By number: a radiograph's own name may hold anything.
             case["files"] = {name: f"case-{number:02d}-{name}.png" for name in pictures}
@@ -72,16 +74,15 @@ def write_gallery(
 
 
 def _explain(
-    mistake: dict[Any, Any], explained: ExplainableModel, root: Path, image_size_px: int, resize: Resize
+    mistake: dict[Any, Any], explainer: Explainer, method: ExplanationMethod, *, root: Path, image_size_px: int, resize: Resize
 ) -> tuple[dict[str, Image.Image], dict[str, Any]]:
     false_positive = mistake["kind"] == "false_positive"
     predicted: Label = "PNEUMONIA" if false_positive else "NORMAL"
     truth: Label = "NORMAL" if false_positive else "PNEUMONIA"
     file = root / mistake["path"]
     pixels = decode(file, image_size_px, resize)[None, ..., None]
-    single_map = class_activation_maps(explained, pixels, predicted)["grad-cam"]
-    # Squashed, the anatomy would be distorted; padded, it lies where the network saw it.
-    film = unsquashed(file, PICTURE_HEIGHT_PX) if resize == "squash" else decode(file, PICTURE_HEIGHT_PX, resize)
+    single_map = explainer.maps(pixels, predicted, [method])[method]
+    film = for_overlay(file, PICTURE_HEIGHT_PX, resize)
     strength = render.as_share_of_maximum(resize_maps(single_map, *film.shape)[0])
     pictures = {
         "original": Image.fromarray(film),
@@ -95,9 +96,10 @@ def _explain(
         "patient": str(mistake["patient"]),
         "true_label": truth,
         "predicted_label": predicted,
-        "explained_class": predicted,
+        "explained_class": "any class" if method == "lots" else predicted,
         "probability": probability,
         "confidence": probability if false_positive else 1 - probability,
-        "layer": explained.layer,
+        "method": method,
+        "layer": explainer.layer_of(method),
         "empty": not single_map.any(),
     }

@@ -8,6 +8,7 @@ from PIL import Image
 from pneumo.cohort.film import grey, open_film
 from pneumo.config import Resize
 
+HALF_OF_WHITE = 128
 VERSION = 1
 """To be raised when the same file would give other pixels: caches are rebuilt then."""
 
@@ -39,6 +40,13 @@ def decode_again(square: np.ndarray, film_size: tuple[int, int], size_px: int, r
     """
     width, height = _fitting(film_size, size_px) if resize == "pad" else (size_px, size_px)
     return _centred(Image.fromarray(square).resize((width, height), Image.Resampling.BILINEAR), size_px)
+
+
+def mask_as_decoded(mask: np.ndarray, size_px: int, resize: Resize) -> np.ndarray:
+    """Bring a mask (H, W) of a film to where `decode` brings the film, (size_px, size_px) bool: a pixel is in if half of it is."""
+    drawn = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+    width, height = _fitting(drawn.size, size_px) if resize == "pad" else (size_px, size_px)
+    return _centred(drawn.resize((width, height), Image.Resampling.BILINEAR), size_px) >= HALF_OF_WHITE
 
 
 def _centred(small: Image.Image, size_px: int) -> np.ndarray:

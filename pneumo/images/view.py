@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 from pneumo.cohort.film import grey, open_film
+from pneumo.config import Resize
+from pneumo.images.decode import decode
 
 
 def unsquashed(file: Path, height_px: int) -> np.ndarray:
@@ -13,3 +15,11 @@ def unsquashed(file: Path, height_px: int) -> np.ndarray:
     with open_film(file) as film:
         size = (round(height_px * film.width / film.height), height_px)
         return np.asarray(grey(film, at_least=size).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
+
+
+def for_overlay(file: Path, height_px: int, resize: Resize) -> np.ndarray:
+    """Decode a film so that a map of what a network was shown can be laid over it, (H, W) uint8.
+
+    Squashed, the anatomy would be distorted, and a map can be stretched with it; padded, it lies where the network saw it.
+    """
+    return unsquashed(file, height_px) if resize == "squash" else decode(file, height_px, resize)

@@ -9,6 +9,7 @@ from pneumo.report.inputs import ModelResult
 from pneumo.report.provenance import made_with
 from pneumo.report.rendering import render
 from pneumo.report.trust import Openings, opened
+from pneumo.report.writing import CARDS
 
 INTENDED = (
     "Research and teaching: how networks read chest radiographs, and where they go wrong.",
@@ -36,7 +37,7 @@ def render_cards(
         content: what the page is made from.
 
     Returns:
-        The cards by their files' names.
+        The cards by their paths in the report.
     """
     cards = {}
     for section in sections:
@@ -47,5 +48,5 @@ def render_cards(
             "opened": opened(section.result, openings).sentence,
             "made_with": made_with(section.result.facts),
         }
-        cards[file_name(section.result)] = render("card.html.j2", {**content, **own})
+        cards[f"{CARDS}/{file_name(section.result)}"] = render("card.html.j2", {**content, **own})
     return cards

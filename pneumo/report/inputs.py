@@ -169,6 +169,7 @@ class Case(_Json):
     patient: str
     true_label: str
     predicted_label: str
+    method: str
     explained_class: str
     probability: float
     """Of PNEUMONIA."""

@@ -15,6 +15,7 @@ from pneumo.report.audit_section import WORDS, audit_section
 from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
 from pneumo.report.checklist import checklist
 from pneumo.report.contents import draw_pictures, draw_section
+from pneumo.report.explanations_page import explanations_section
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
@@ -24,7 +25,7 @@ from pneumo.report.robustness_section import robustness_section
 from pneumo.report.statistics import work_out
 from pneumo.report.trust import count_openings, weigh
 from pneumo.report.words import PARTS_SAID, RULES_SAID
-from pneumo.report.writing import write_files
+from pneumo.report.writing import INDEX, write_files
 
 OFFICIAL_TEST_IMAGES = 624
 # What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
@@ -80,6 +81,7 @@ def write_report(
     shown = [section.statistics for section in sections]
     audit = audit_section(directory, cohort.fingerprint)
     robustness = robustness_section(directory, leading, cohort.synthetic)
+    explanations = explanations_section(directory, leading)
     openings = count_openings(cohort, models)
     trust = weigh(cohort, leading, shown, families=families, audit=audit.found, openings=openings)
     pictures = draw_pictures(cohort, samples, leading, shown, experiments=experiments, trusted=trust.model)
@@ -89,11 +91,13 @@ def write_report(
         "test_openings": dict(openings.by_recipe),
         "audit": audit.numbers(),
         "robustness": robustness.numbers(),
+        "explanations": explanations.numbers(),
     }
     content = NAMES | {
         "trust": trust,
         "audit": audit,
         "robustness": robustness,
+        "explanations": explanations,
         "cohort": cohort,
         "openings": openings,
         "families": families,
@@ -118,7 +122,8 @@ def write_report(
         *robustness.pictures(),
         *(picture for section in sections for picture in section.all()),
     ]
-    return write_files(directory, page, numbers, drawn, render_cards(content, everything, families, openings))
+    pages = {INDEX: page, **explanations.page(content), **render_cards(content, everything, families, openings)}
+    return write_files(directory, pages, numbers, drawn)
 
 
 def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:

@@ -9,33 +9,33 @@ from typing import Any
 
 from pneumo.report.drawing import Picture
 
+INDEX = "index.html"
+EXPLANATIONS = "explanations.html"
 CARDS = "cards"
 """Folder of the model cards, beside the page."""
 
 
-def write_files(directory: Path, page: str, numbers: dict[str, Any], pictures: Sequence[Picture], cards: Mapping[str, str]) -> Path:
-    """Write figures, model cards, numbers and, last, the page; then delete the figures and cards that it no longer shows.
+def write_files(directory: Path, pages: Mapping[str, str], numbers: dict[str, Any], pictures: Sequence[Picture]) -> Path:
+    """Write figures, numbers, pages and, last, the index; then delete the figures and pages that are no longer shown.
 
     Args:
-        cards: by the names of their files.
+        pages: by their paths below the directory, the index among them.
 
     Returns:
-        The page.
+        The index.
     """
-    figures, card_folder = directory / "figures", directory / CARDS
-    for folder in (figures, card_folder):
+    figures = directory / "figures"
+    for folder in (figures, directory / CARDS):
         folder.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         _replace(figures / picture.name, picture.png)
-    for name, card in cards.items():
-        _replace(card_folder / name, card.encode())
     _replace(directory / "metrics.json", json.dumps(numbers, indent=2, allow_nan=False).encode())
-    index = _replace(directory / "index.html", page.encode())
-    current = {picture.name for picture in pictures}
-    for old in [*figures.glob("*.png"), *card_folder.glob("*.html")]:
-        if old.name not in current and old.name not in cards:
-            old.unlink()
-    return index
+    for name in sorted(pages, key=lambda page: page == INDEX):
+        _replace(directory / name, pages[name].encode())
+    shown = {figures / picture.name for picture in pictures} | {directory / name for name in pages}
+    for old in {*figures.glob("*.png"), directory / EXPLANATIONS, *(directory / CARDS).glob("*.html")} - shown:
+        old.unlink(missing_ok=True)
+    return directory / INDEX
 
 
 def _replace(path: Path, content: bytes) -> Path:

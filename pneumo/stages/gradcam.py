@@ -5,13 +5,13 @@ from rich.progress import track
 
 from pneumo.cohort.index import index
 from pneumo.config import Config
+from pneumo.explain.explainer import Explainer
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
-from pneumo.explain.opening import explainable
 from pneumo.registry import Registry
 
 
 def run(config: Config, console: Console) -> None:
-    """Draw Grad-CAM of each recipe's newest model on its most confident false positives and false negatives."""
+    """Draw heatmaps of each recipe's newest model on its most confident false positives and false negatives."""
     registry = Registry(config.registry)
     cohort = index(config)
     entries = registry.newest(cohort.fingerprint)
@@ -22,7 +22,8 @@ def run(config: Config, console: Console) -> None:
         write_gallery(
             folder,
             mistakes,
-            explainable(registry.load(entry), config.gradcam.layer),
+            Explainer(registry.load(entry), config.lots, config.gradcam.layer),
+            method=config.gradcam.method,
             root=cohort.root,
             image_size_px=record.image_size_px,
             resize=record.resize,

@@ -1,23 +1,22 @@
 """The robustness curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import track
 
-from pneumo.cohort.derived import write_atomically
 from pneumo.cohort.film import UnreadableError
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.layout import printable
 from pneumo.cohort.parallel import in_parallel
 from pneumo.config import Config
 from pneumo.errors import UserError
-from pneumo.evaluation.robustness import FILE, Curve, ModelRobustness, Point, Robustness, draw_films, read, score, sentence
+from pneumo.evaluation.kept import keep, kept
+from pneumo.evaluation.robustness import FILE, Curve, ModelRobustness, Point, Robustness, draw_films, score, sentence
 from pneumo.images.decode import decode, decode_again
 from pneumo.images.perturbation import FRAME_PX, PERTURBATIONS, Pixels, definition
 from pneumo.registry import Entry, Registry
@@ -35,38 +34,24 @@ def run(config: Config, console: Console) -> None:
     registry = Registry(config.registry)
     cohort = index(config)
     file = config.report.directory / FILE
-    kept = _kept(file)
+    found = kept(file, Robustness)
+    measured = found.models if found else ()
     models: list[ModelRobustness] = []
     for entry in registry.newest(cohort.fingerprint):
-        before = next((model for model in kept if _is_of(model, entry, config.robustness.films)), None)
+        before = next((model for model in measured if _is_of(model, entry, config.robustness.films)), None)
         models.append(before or _measure(registry, entry, cohort, config.robustness.films, console))
         console.print(f"{sentence(models[-1])}{' (measured before)' if before else ''}", highlight=False, soft_wrap=True)
         # After each model, so that a run which is killed goes on with the next; what is still to come is kept as it was.
         done = {model.version for model in models}
-        _write(file, [*models, *(model for model in kept if model.version not in done)])
-    _write(file, models)
+        keep(file, Robustness(models=(*models, *(model for model in measured if model.version not in done))))
+    keep(file, Robustness(models=tuple(models)))
     console.print(f"Kept for the report in {file}\nNext: pneumo report", highlight=False, soft_wrap=True)
-
-
-def _kept(file: Path) -> Sequence[ModelRobustness]:
-    try:
-        return read(file).models
-    except ValidationError:  # damaged, or of another version of pneumo: measured anew
-        return ()
 
 
 def _is_of(model: ModelRobustness, entry: Entry, films: int) -> bool:
     """Tell whether curves are of this very model, and were made as they would be now."""
     made = (model.version, model.model_sha256, model.data_fingerprint, model.definition, model.films_at_most)
     return made == (entry.version, entry.model_sha256, entry.data_fingerprint, definition(), films)
-
-
-def _write(file: Path, models: Sequence[ModelRobustness]) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, Robustness(models=tuple(models)).model_dump_json(indent=1))
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}; give it room and permission, or set another report.directory") from error
 
 
 def _measure(registry: Registry, entry: Entry, cohort: Cohort, films: int, console: Console) -> ModelRobustness:

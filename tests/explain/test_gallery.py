@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo.config import Cnn
+from pneumo.config import Cnn, Lots
 from pneumo.explain import render
+from pneumo.explain.explainer import Explainer
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
-from pneumo.explain.opening import explainable
 from pneumo.nets import cnn
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
@@ -69,7 +69,8 @@ def gallery(folder, films, mistakes, model):
     write_gallery(
         folder,
         mistakes,
-        explainable(model),
+        Explainer(model, Lots()),
+        method="grad-cam",
         root=films,
         image_size_px=20,
         resize="squash",

@@ -1,0 +1,132 @@
+"""Every method of explanation on one model, measured on the same films."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from pneumo import config
+from pneumo.config import ExplanationMethod
+from pneumo.evaluation import heatmaps
+from pneumo.evaluation.explanation import MethodWorth
+from pneumo.evaluation.heatmaps import MapMeasure
+from pneumo.explain.cam import Maps, resize_maps
+from pneumo.explain.explainer import Explainer
+from pneumo.explain.faithfulness import measure
+from pneumo.explain.opening import Label
+from pneumo.explain.randomisation import shuffled
+
+Masks = npt.NDArray[np.bool_]
+
+# So small a share of the layers that it is the last one alone.
+LOGIT_ALONE = 1e-6
+
+
+@dataclass(frozen=True)
+class Films:
+    """Films as a model takes them, and the classes that are explained."""
+
+    images: npt.NDArray[np.uint8]
+    """(N, H, W, 1)."""
+    targets: Sequence[Label]
+
+    def first(self, count: int) -> "Films":
+        """Pick the first of them."""
+        return Films(self.images[:count], self.targets[:count])
+
+
+@dataclass(frozen=True)
+class KnownLesions:
+    """Films on which it is known where the disease is, and which the model calls PNEUMONIA."""
+
+    images: npt.NDArray[np.uint8]
+    """(N, H, W, 1)."""
+    lesions: Masks
+    """(N, H, W)."""
+    lungs: Masks
+    """(N, H, W)."""
+    markers: Masks
+    """Side markers, (N, H, W)."""
+
+
+class Comparison:
+    """One model, its films, and the same model after it forgot what it had learned: the logit's weights alone, or all."""
+
+    def __init__(
+        self, model: keras.Model, lots: config.Lots, films: Films, *, randomised: int, known: KnownLesions | None = None
+    ) -> None:
+        """Open the model and its forgetful copies.
+
+        Args:
+            randomised: films that these are asked about, the first ones.
+            known: None where no lesion is known.
+
+        Raises:
+            UserError: the model has no spatial layer.
+        """
+        self.explainer = Explainer(model, lots)
+        self._films, self._known, self._few = films, known, films.first(randomised)
+        self._without_logit, self._without_weights = (Explainer(shuffled(model, share), lots) for share in (LOGIT_ALONE, 1))
+
+    def worth(self, method: ExplanationMethod) -> MethodWorth:
+        """Measure one method."""
+        films = self._films
+        maps, milliseconds, arrived = self._timed_maps(method)
+        height, width = films.images.shape[1:3]
+        measures = measure(
+            self.explainer.opened, films.images, films.targets, maps, lambda images: self._maps(images, films.targets, method)
+        )
+        border, centre = (region(height, width) for region in (heatmaps.border, heatmaps.central_band))
+        at_film_size = resize_maps(maps, height, width)
+        few = maps[: len(self._few.targets)]
+        return MethodWorth(
+            method=method,
+            faithfulness={name: MapMeasure.of(values) for name, values in measures.items()},
+            empty=int((~maps.any(axis=(1, 2))).sum()),
+            border=MapMeasure.of(heatmaps.energy_inside(at_film_size, border)),
+            centre=MapMeasure.of(heatmaps.energy_inside(at_film_size, centre)),
+            truth=self._against_the_truth(method),
+            without_logit=self._after(self._without_logit, few, method),
+            without_weights=self._after(self._without_weights, few, method),
+            milliseconds=milliseconds,
+            arrived=arrived,
+        )
+
+    def _maps(self, images: npt.NDArray[Any], targets: Sequence[Label], method: ExplanationMethod) -> Maps:
+        return self.explainer.maps(images, targets, [method])[method]
+
+    def _timed_maps(self, method: ExplanationMethod) -> tuple[Maps, float, int | None]:
+        """Maps of the films, milliseconds a film, and how many films arrived; what is compiled on first use is not timed."""
+        images, targets = self._films.images, self._films.targets
+        self._maps(images[:1], targets[:1], method)
+        started, arrived = time.perf_counter(), None
+        if method == "lots":
+            maps, near = self.explainer.lots_maps(images)
+            arrived = int(near.sum())
+        else:
+            maps = self._maps(images, targets, method)
+        return maps, 1000 * (time.perf_counter() - started) / len(images), arrived
+
+    def _after(self, forgetful: Explainer, maps: Maps, method: ExplanationMethod) -> MapMeasure:
+        """How much the maps of a copy that forgot are like the model's, for the classes that the model was asked for."""
+        again = forgetful.maps(self._few.images, self._few.targets, [method])[method]
+        return MapMeasure.of(heatmaps.rank_correlation(maps, again))
+
+    def _against_the_truth(self, method: ExplanationMethod) -> dict[str, MapMeasure]:
+        known = self._known
+        if known is None:
+            return {}
+        maps = resize_maps(self._maps(known.images, ["PNEUMONIA"] * len(known.images), method), *known.images.shape[1:3])
+        measures = {
+            "pointing game": heatmaps.pointing_game(maps, known.lesions),
+            "energy in the lesion": heatmaps.energy_inside(maps, known.lesions),
+            "energy in the lungs": heatmaps.energy_inside(maps, known.lungs),
+            "IoU of the top 20 %": heatmaps.iou_of_top(maps, known.lesions),
+            "AUROC of the lesion": heatmaps.auroc_inside(maps, known.lesions),
+            "energy at the marker": heatmaps.energy_inside(maps, known.markers),
+        }
+        return {name: MapMeasure.of(values) for name, values in measures.items()}

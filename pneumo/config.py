@@ -387,8 +387,8 @@ class Heatmaps(Settings):
     """False positives, and false negatives, shown by all methods: the most confident first."""
     lesions: Positive = 48
     """Phantom test films with a lesion, found by the model, that maps are held against, at most."""
-    randomised: Positive = 16
-    """Of the films, those explained again after the model's weights were shuffled, at most."""
+    randomised: Positive = 8
+    """Of the films, those explained again after the model's weights were shuffled, at most; they are shuffled three times."""
 
 
 class Robustness(Settings):

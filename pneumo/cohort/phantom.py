@@ -32,7 +32,12 @@ MARKER = "SYNTHETIC"
 # Each planted shortcut: the habit at the NORMAL of train, at its PNEUMONIA, and everywhere else, where both kinds are mixed.
 HABITS = {
     "none": (USUAL, USUAL, USUAL),
-    "marker": (Habit(marker_grey=(140, 190)), Habit(marker_grey=(205, 255)), Habit(marker_grey=(140, 255))),
+    # Brighter alone is not enough: small networks did not learn it even beside the faintest lesions.
+    "marker": (
+        Habit(marker_grey=(140, 190)),
+        Habit(marker_grey=(205, 255), marker_size=(0.13, 0.2)),
+        Habit(marker_grey=(140, 255), marker_size=(0.045, 0.2)),
+    ),
     "aspect": (Habit(aspect_ratio=(1.15, 1.3)), Habit(aspect_ratio=(1.35, 1.5)), USUAL),
 }
 

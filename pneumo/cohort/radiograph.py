@@ -32,6 +32,8 @@ class Habit:
     """Width over height."""
     marker_grey: tuple[float, float] = (200, 255)
     """Grey value of the side marker."""
+    marker_size: tuple[float, float] = (0.045, 0.085)
+    """Size of its letter, as a share of the film's height."""
 
 
 USUAL = Habit()
@@ -56,7 +58,7 @@ def take_film(chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random
     added, diseased = lesion(pneumonia, chest, rays, lungs)
     depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
     grey = develop(detect(depth, pixel_cm, exposure, noise), exposure) * _shutters(depth.shape, rng)
-    marker = _marker(depth.shape, habit.marker_grey, rng)
+    marker = _marker(depth.shape, habit, rng)
     aerated = np.sum(list(lungs.values()), axis=0) > LUNG_CM
     return Film(np.rint(np.maximum(grey, marker) * 255).astype(np.uint8), aerated, diseased, marker > 0)
 
@@ -84,13 +86,13 @@ def _shutters(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     return row[:, None] * column
 
 
-def _marker(shape: tuple[int, ...], grey: tuple[float, float], rng: np.random.Generator) -> Array:
+def _marker(shape: tuple[int, ...], habit: Habit, rng: np.random.Generator) -> Array:
     """The lead letter of one side, R or L, at that side's edge of the film."""
     height, width = shape
     letter = rng.choice(["R", "L"], p=[0.8, 0.2])
-    across, down, size = rng.uniform(0.04, 0.12), rng.uniform(0.06, 0.6), rng.uniform(0.045, 0.085)
+    across, down, size = rng.uniform(0.04, 0.12), rng.uniform(0.06, 0.6), rng.uniform(*habit.marker_size)
     image = Image.new("L", (width, height))
     place = ((across if letter == "R" else 1 - across) * width, down * height)
-    font, fill = ImageFont.load_default(size * height), round(rng.uniform(*grey))
+    font, fill = ImageFont.load_default(size * height), round(rng.uniform(*habit.marker_grey))
     ImageDraw.Draw(image).text(place, letter, fill=fill, font=font, anchor="mm")
     return np.asarray(image, np.float32) / 255

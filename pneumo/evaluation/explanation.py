@@ -48,7 +48,7 @@ class MethodWorth(Result):
     truth: dict[str, MapMeasure]
     """By the names in TRUTH; empty where no lesion is known."""
     without_logit: MapMeasure
-    """Rank correlation with the maps of the model whose last layer's weights were shuffled."""
+    """Rank correlation with the maps of the model whose last layer's weights were shuffled, over films and shufflings."""
     without_weights: MapMeasure
     """The same with all weights shuffled."""
     milliseconds: float
@@ -95,7 +95,7 @@ class ModelWorth(Result):
     lesions: int
     """Films with a known lesion, which the model found, that maps were held against."""
     randomised: int
-    """Films explained again after the weights were shuffled."""
+    """Films explained again after each shuffling of the weights."""
     methods: tuple[MethodWorth, ...]
     cases: tuple[ShownCase, ...]
     """Rows of the picture of all methods, from above."""

@@ -7,7 +7,7 @@ from keras import layers
 
 from pneumo.config import EXPLANATION_METHODS, Lots
 from pneumo.evaluation.explanation import BASELINE, FAITHFULNESS, TRUTH, beats
-from pneumo.explain.comparison import Comparison, Films, KnownLesions
+from pneumo.explain.comparison import SHUFFLES, Comparison, Films, KnownLesions
 from pneumo.explain.explainer import Explainer
 
 SIDE_PX, FILMS = 32, 6
@@ -61,7 +61,7 @@ def test_every_measure_is_there_and_counted(worth):
         assert set(each.faithfulness) == set(FAITHFULNESS)
         assert set(each.truth) == set(TRUTH)
         assert {measure.images for measure in each.faithfulness.values()} == {FILMS}
-        assert each.without_weights.images == each.without_logit.images == 4
+        assert each.without_weights.images == each.without_logit.images == 4 * SHUFFLES
         assert each.milliseconds > 0
     assert {method for method, each in worth.items() if each.arrived is not None} == {"lots"}
 

@@ -152,8 +152,8 @@ def write_gallery(folder: Path, kinds: dict[str, int], sha256: str = MODEL_SHA25
             case = {
                 "kind": kind, "path": f"test/{HOSTILE}", "patient": "IM-0001", "true_label": "NORMAL" if wrong else "PNEUMONIA",
                 "predicted_label": "PNEUMONIA" if wrong else "NORMAL", "explained_class": "PNEUMONIA" if wrong else "NORMAL",
-                "probability": 0.97 if wrong else 0.04, "confidence": 0.97 if wrong else 0.96, "threshold": 0.4, "layer": "conv_3", "method": "grad-cam",
-                "empty": number == 1, "files": files,
+                "probability": 0.97 if wrong else 0.04, "confidence": 0.97 if wrong else 0.96, "threshold": 0.4, "layer": "conv_3",
+                "method": "grad-cam", "empty": number == 1, "files": files,
             }  # fmt: skip
             cases.append(case)
     (folder / "cases.json").write_text(json.dumps({"model_sha256": sha256, "cases": cases}))

@@ -137,11 +137,10 @@ def test_a_planted_marker_changes_nothing_but_the_marker(tmp_path):
     changed = 0
     for path in (path.relative_to(clean).as_posix() for path in clean.glob("*/*/*.jpeg")):
         usual, film = (np.asarray(Image.open(root / path), int) for root in (clean, planted))
-        letter = marker(planted, path)
-        assert np.array_equal(letter, marker(clean, path))
-        assert 0 < letter.mean() < 0.02
+        letters = marker(clean, path) | marker(planted, path)
+        assert 0 < marker(clean, path).mean() <= letters.mean() < 0.03
         # JPEG spreads a change over its block of 8 px.
-        around = binary_dilation(letter, np.ones((3, 3)), iterations=8)
+        around = binary_dilation(letters, np.ones((3, 3)), iterations=8)
         assert np.array_equal(film[~around], usual[~around])
         changed += (film != usual).any()
     assert changed

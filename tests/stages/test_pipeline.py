@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from pneumo.config import EXPLANATION_METHODS
+
 pytestmark = pytest.mark.slow
 
 # On the phantom, whatever cohort the machine has.
@@ -28,6 +30,8 @@ weighted:
   image_size_px: 48
   network: {{filters: [4, 4], dense_units: 8}}
   fit: {{epochs: 2}}
+lots: {{steps: 5}}
+heatmaps: {{films: 6, lesions: 6, randomised: 2, cases: 1}}
 """
 
 
@@ -51,7 +55,7 @@ def registered(root):
 def root(tmp_path_factory):
     """A project that has gone from nothing to a report."""
     root = tmp_path_factory.mktemp("project")
-    for stage in ("prepare", "baseline", "weighted", "gradcam", "report"):
+    for stage in ("prepare", "baseline", "weighted", "gradcam", "heatmaps", "report"):
         run(root, stage)
     return root
 
@@ -85,6 +89,40 @@ def test_every_mistake_shown_is_one(root):
             assert (case["probability"] >= entry["threshold"]) == (case["predicted_label"] == "PNEUMONIA")
 
 
+def test_methods_are_compared_on_both_models_and_against_the_lesions(root):
+    models = json.loads((root / "reports" / "heatmaps.json").read_text())["models"]
+    assert [model["recipe"] for model in models] == ["baseline", "weighted"]
+    for model in models:
+        assert [method["method"] for method in model["methods"]] == list(EXPLANATION_METHODS)
+        assert model["films"] == 6
+        for picture in model["pictures"].values():
+            assert (root / "reports" / "heatmaps" / picture).stat().st_size > 0
+    assert any(method["truth"] for model in models for method in model["methods"])
+    assert "baseline v1" in (root / "reports" / "explanations.html").read_text()
+
+
+def test_measures_of_heatmaps_are_kept(root):
+    assert run(root, "heatmaps").count("(measured before)") == 2
+
+
+def test_any_film_is_explained_by_several_methods(root):
+    films = sorted((root / "data").rglob("test/PNEUMONIA/*.jpeg"))[:2]
+    printed = run(root, "explain", *map(str, films), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]')
+    assert "trained on synthetic phantom radiographs" in printed
+    assert printed.count("probability of PNEUMONIA") == 2
+    assert len(list((root / "reports" / "explained").glob("*-v2.png"))) == 2
+
+
+def test_what_is_no_film_is_one_clear_line_and_nothing_is_explained(root, tmp_path):
+    (tmp_path / "note.txt").write_text("no film")
+    film = next((root / "data").rglob("test/PNEUMONIA/*.jpeg"))
+    arguments = ("explain", str(film), str(tmp_path / "note.txt"), "--report.directory", str(tmp_path / "reports"))
+    done = subprocess.run(command(root, *arguments), capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"pneumo: {tmp_path / 'note.txt'}: ")
+    assert not (tmp_path / "reports").exists()
+
+
 def test_promote_makes_another_model_the_champion(root):
     assert "weighted v2 is the champion now" in run(root, "registry", "promote", "weighted")
     assert [entry["aliases"] for entry in registered(root)] == [[], ["champion"]]
@@ -105,7 +143,7 @@ def test_a_stage_killed_in_training_lists_nothing_and_the_rerun_gives_the_model_
 
 
 def test_heatmaps_and_report_without_a_model_say_what_to_do(tmp_path):
-    for stage in ("gradcam", "report"):
+    for stage in ("gradcam", "heatmaps", "report"):
         done = subprocess.run(command(tmp_path, stage), capture_output=True, text=True, check=False, env=ENVIRONMENT)
         assert done.returncode == 2
         assert "run `make train` first" in done.stderr

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pandas as pd
 from rich.console import Console
 
-from pneumo.config import Transfer
+from pneumo.config import Robust, Transfer
 from pneumo.evaluation.calibration import fit_temperature
 from pneumo.evaluation.operating_point import balanced_threshold, youden_threshold
 from pneumo.evaluation.scores import HALF, evaluate
@@ -119,7 +119,8 @@ def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
 def _preprocessing(study: Study) -> str:
     if isinstance(study.recipe, Transfer):
         return f"{GREY}, copied to three and prepared for {study.recipe.network.architecture} inside the model"
-    return f"{GREY}, rescaled to 0..1 inside the model"
+    scale = "-1..1" if isinstance(study.recipe, Robust) else "0..1"
+    return f"{GREY}, rescaled to {scale} inside the model"
 
 
 def _pictures(record: Record, figures: Mapping[str, bytes], folder: Path) -> list[Path]:

@@ -5,6 +5,8 @@ zero vector as target it asks for everything the network made something of; with
 keeps the image from being like these.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -51,8 +53,12 @@ class Lots:
         """
         self._model = deep_features(model)
         self._tolerance, self._step_grey, self._steps = tolerance, step_grey, steps
+
+    @cached_property
+    def _compiled(self) -> Callable[..., tuple[tf.Tensor, ...]]:
+        """One graph for batches of any size; concrete for the reason given in `opening`."""
         specifications = [tf.TensorSpec((None, *self._model.inputs[0].shape[1:])), tf.TensorSpec((None, self.width))]
-        self._compiled = tf.function(self._approach, input_signature=specifications)
+        return tf.function(self._approach, input_signature=specifications).get_concrete_function()
 
     @property
     def width(self) -> int:
@@ -77,7 +83,7 @@ class Lots:
         """
         targets = np.broadcast_to(as_float32(target), (len(images), self.width))
         batches = [
-            self._compiled(as_float32(images[start : start + BATCH_SIZE]), targets[start : start + BATCH_SIZE])
+            self._compiled(*(tf.constant(each[start : start + BATCH_SIZE]) for each in (as_float32(images), targets)))
             for start in range(0, len(images), BATCH_SIZE)
         ]
         return Synthesis(*(np.concatenate([one.numpy() for one in parts]) for parts in zip(*batches, strict=True)))

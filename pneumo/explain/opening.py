@@ -1,7 +1,8 @@
 """A trained model, opened at one of its layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import keras
@@ -38,10 +39,18 @@ class ExplainableModel:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = tuple(members)
-        images = tf.TensorSpec((None, *self.members[0].model.inputs[0].shape[1:]), tf.float32)
-        # One graph for batches of any size. Compiled, what leads to the layer is not differentiated.
-        self._compiled_logit = tf.function(self._mean_logit, input_signature=[images])
-        self._compiled_evidence = tf.function(self._evidence, input_signature=[images, tf.TensorSpec((None, 1), tf.float32)])
+        self._images = tf.TensorSpec((None, *self.members[0].model.inputs[0].shape[1:]), tf.float32)
+
+    # One graph each for batches of any size. Compiled, what leads to the layer is not differentiated. Concrete, because TensorFlow
+    # takes the functions of several models for one that is traced again and again, and warns of it.
+    @cached_property
+    def _compiled_logit(self) -> Callable[..., tf.Tensor]:
+        return tf.function(self._mean_logit, input_signature=[self._images]).get_concrete_function()
+
+    @cached_property
+    def _compiled_evidence(self) -> Callable[..., list[tuple[tf.Tensor, tf.Tensor]]]:
+        signs = tf.TensorSpec((None, 1), tf.float32)
+        return tf.function(self._evidence, input_signature=[self._images, signs]).get_concrete_function()
 
     @property
     def layer(self) -> str:
@@ -50,8 +59,8 @@ class ExplainableModel:
 
     def logits(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Logit of PNEUMONIA of each image, (N,); of an ensemble, the mean of its members' logits."""
-        batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
-        return np.concatenate([self._compiled_logit(as_float32(batch)).numpy()[:, 0] for batch in batches]).astype(np.float64)
+        batches = (tf.constant(as_float32(images[start : start + BATCH_SIZE])) for start in range(0, len(images), BATCH_SIZE))
+        return np.concatenate([self._compiled_logit(batch).numpy()[:, 0] for batch in batches]).astype(np.float64)
 
     def evidence(self, images: npt.NDArray[np.float32], signs: npt.NDArray[np.float32]) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Each member's activations, and the gradient of its own logit with respect to them, float32, (N, h, w, c) each.
@@ -59,8 +68,7 @@ class ExplainableModel:
         Args:
             signs: (N, 1), 1 where PNEUMONIA is explained, -1 where NORMAL is, whose logit is the negated one.
         """
-        evidence: list[tuple[tf.Tensor, tf.Tensor]] = self._compiled_evidence(as_float32(images), signs)
-        return evidence
+        return self._compiled_evidence(tf.constant(as_float32(images)), tf.constant(signs))
 
     def _mean_logit(self, images: tf.Tensor) -> tf.Tensor:
         return tf.add_n([member.model(images, training=False)[1] for member in self.members]) / len(self.members)

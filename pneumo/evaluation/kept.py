@@ -17,8 +17,8 @@ AnyResult = TypeVar("AnyResult", bound=Result)
 def kept(file: Path, kind: type[AnyResult]) -> AnyResult | None:
     """Read what the last run kept; None where there is none, or it is damaged or of another version, to be made anew."""
     try:
-        return kind.model_validate_json(file.read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return kind.model_validate_json(file.read_bytes()) if file.is_file() else None
+    except ValidationError:
         return None
 
 

@@ -1,10 +1,7 @@
 """Cross-validation and ablation as a user goes through them: commands in, registry and report out."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,11 +11,9 @@ from pneumo import config
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.registry import Registry
+from tests.stages.project import Project
 
 pytestmark = pytest.mark.slow
-
-# On the phantom, whatever cohort the machine has.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PNEUMO_DATA"}
 
 SETTINGS = """
 cohort:
@@ -38,18 +33,6 @@ ablate:
 """
 
 
-def command(root, *arguments):
-    file = root / "config.yaml"
-    file.write_text(SETTINGS.format(root=root))
-    return [sys.executable, "-m", "pneumo", *arguments, "--config", str(file)]
-
-
-def run(root, *arguments):
-    done = subprocess.run(command(root, *arguments), capture_output=True, text=True, check=False, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def newest(root, kind):
     registry = Registry(config.Registry(directory=root / "models"))
     page = json.loads((root / "reports" / "metrics.json").read_text())
@@ -59,10 +42,9 @@ def newest(root, kind):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A project that has gone from nothing to a report with both sections."""
-    root = tmp_path_factory.mktemp("project")
-    for stage in ("baseline", "crossval", "ablate", "report"):
-        run(root, stage)
-    return root
+    project = Project(tmp_path_factory.mktemp("project"), SETTINGS)
+    project.run_all("baseline", "crossval", "ablate", "report")
+    return project.root
 
 
 def test_every_train_film_is_scored_once_and_no_other(root):
@@ -114,14 +96,15 @@ def test_nothing_but_logs_is_left_of_the_fits(root):
 
 
 def test_a_cross_validation_killed_in_its_second_fold_lists_nothing_and_goes_on_to_the_same_result(root, tmp_path):
-    killed = subprocess.Popen(command(tmp_path, "crossval"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    project = Project(tmp_path, SETTINGS)
+    killed = project.start("crossval")
     while not list(tmp_path.glob("models/training/crossval-baseline-fold-2-*/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the stage ended before it could be killed"
         time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not (tmp_path / "models" / "mlflow.db").exists()
-    said = run(tmp_path, "crossval")
+    said = project.run("crossval")
     assert said.count("finished before") == 1
     assert "Continuing after epoch" in said
     (unbroken,) = newest(root, CrossValidation)

@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness heatmaps hpo heads crossval ablate ingredients data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
 
 ablate: $(INSTALLED) ## Compare three plain networks, with and without augmentation, on validation
 	$(PNEUMO) ablate $(OPTIONS)
+
+ingredients: $(INSTALLED) ## Train the robust recipe without each of its ingredients, for the report
+	$(PNEUMO) ingredients $(OPTIONS)
 
 heatmaps: $(INSTALLED) ## Measure every method of drawing heatmaps on each model, for the report
 	$(PNEUMO) heatmaps $(OPTIONS)

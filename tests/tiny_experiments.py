@@ -9,6 +9,7 @@ from pneumo.config import Cnn
 from pneumo.evaluation.ablation import Ablation, Variant
 from pneumo.evaluation.cross_validation import CrossValidation, Fold, spread_of
 from pneumo.evaluation.experiment import Scores
+from pneumo.evaluation.ingredients import Ingredients, Without
 from pneumo.evaluation.scores import Evaluation, evaluate
 
 FOLDS = 3
@@ -90,5 +91,26 @@ def ablation(fingerprint: str = "f00d") -> Ablation:
             )
             for name, network in networks.items()
             for augmented in (False, True)
+        ),
+    )
+
+
+def ingredients(fingerprint: str = "f00d") -> Ingredients:
+    found = evaluation(predictions())
+    return Ingredients(
+        **facts(fingerprint, "the robust recipe"),
+        training_images=40,
+        variants=tuple(
+            Without(
+                name=name,
+                validation=found,
+                acquisition=found,
+                test=found,
+                threshold=0.5,
+                history=history(2),
+                parameters=1_234,
+                seconds=20.5,
+            )
+            for name in ("nothing", "zoom <b>")
         ),
     )

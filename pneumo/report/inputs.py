@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pneumo.errors import UserError
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
+from pneumo.evaluation.experiment import Experiment
 from pneumo.evaluation.films import Part
+from pneumo.evaluation.ingredients import Ingredients
 from pneumo.evaluation.scores import Evaluation
 from pneumo.evaluation.search_result import SearchResult
 
@@ -134,10 +136,11 @@ class Experiments:
 
     cross_validations: Sequence[CrossValidation] = ()
     ablations: Sequence[Ablation] = ()
+    ingredients: Sequence[Ingredients] = ()
 
-    def all(self) -> list[CrossValidation | Ablation]:
+    def all(self) -> list[Experiment]:
         """List them in the order of the page."""
-        return [*self.cross_validations, *self.ablations]
+        return [*self.cross_validations, *self.ablations, *self.ingredients]
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def metrics(cohort: CohortFacts, models: Sequence[ModelResult], statistics: Stat
         ],
         "cross_validations": [each.model_dump(mode="json") for each in experiments.cross_validations],
         "ablations": [each.model_dump(mode="json") for each in experiments.ablations],
+        "ingredients": [each.model_dump(mode="json") for each in experiments.ingredients],
         # A phantom's figures beside those of radiographs would be a comparison of nothing.
         "reference_systems": None if cohort.synthetic else reference_systems(),
     }

@@ -6,6 +6,7 @@ leaves the report of the run before.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sklearn.metrics import roc_auc_score
 
@@ -15,6 +16,7 @@ from pneumo.report.audit_section import WORDS, audit_section
 from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
 from pneumo.report.checklist import checklist
 from pneumo.report.contents import draw_pictures, draw_section
+from pneumo.report.drawing import Picture
 from pneumo.report.explanations_page import explanations_section
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
@@ -71,6 +73,22 @@ def write_report(
             its scores.
     """
     _check(cohort, models, experiments)
+    content = _content(directory, cohort, samples, models, experiments)
+    numbers = _numbers(cohort, models, experiments, content)
+    content |= {"numbers": numbers}
+    # Once without the checklist, which then says what the page holds.
+    items = checklist(render("page.html.j2", content | {"checklist": ()}))
+    page = render("page.html.j2", content | {"checklist": items})
+    numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
+    cards = render_cards(content, content["all_sections"], content["families"], content["openings"])
+    pages = {INDEX: page, **content["explanations"].page(content), **cards}
+    return write_files(directory, pages, numbers, _drawn(content))
+
+
+def _content(
+    directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult], experiments: Experiments
+) -> dict[str, Any]:
+    """Work out and draw all that the templates show, by the names they call it."""
     families = find_families(models)
     leading = in_front(models, families)
     statistics = work_out(models, leading)
@@ -80,24 +98,13 @@ def write_report(
     sections = [section for section in everything if section.result in leading]
     shown = [section.statistics for section in sections]
     audit = audit_section(directory, cohort.fingerprint)
-    robustness = robustness_section(directory, leading, cohort.synthetic)
-    explanations = explanations_section(directory, leading)
     openings = count_openings(cohort, models)
     trust = weigh(cohort, leading, shown, families=families, audit=audit.found, openings=openings)
-    pictures = draw_pictures(cohort, samples, leading, shown, experiments=experiments, trusted=trust.model)
-    numbers = metrics(cohort, models, statistics, experiments) | {
-        "trust": trust.numbers(),
-        "families": [family.numbers() for family in families],
-        "test_openings": dict(openings.by_recipe),
-        "audit": audit.numbers(),
-        "robustness": robustness.numbers(),
-        "explanations": explanations.numbers(),
-    }
-    content = NAMES | {
+    return NAMES | {
         "trust": trust,
         "audit": audit,
-        "robustness": robustness,
-        "explanations": explanations,
+        "robustness": robustness_section(directory, leading, cohort.synthetic),
+        "explanations": explanations_section(directory, leading),
         "cohort": cohort,
         "openings": openings,
         "families": families,
@@ -106,24 +113,35 @@ def write_report(
         "sections": sections,
         "all_sections": everything,
         "folded": [section for section in everything if section not in sections],
+        "statistics": statistics,
         "comparisons": statistics.comparisons,
-        "pictures": pictures,
-        "numbers": numbers,
+        "pictures": draw_pictures(cohort, samples, leading, shown, experiments=experiments, trusted=trust.model),
         "experiments": experiments,
         "provenance": provenance(models),
     }
-    # Once without the checklist, which then says what the page holds.
-    items = checklist(render("page.html.j2", content | {"checklist": ()}))
-    page = render("page.html.j2", content | {"checklist": items})
-    numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
-    drawn = [
-        *pictures.all(),
-        *audit.pictures(),
-        *robustness.pictures(),
-        *(picture for section in sections for picture in section.all()),
+
+
+def _numbers(
+    cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments, content: dict[str, Any]
+) -> dict[str, Any]:
+    """Gather what metrics.json holds, but for the checklist."""
+    return metrics(cohort, models, content["statistics"], experiments) | {
+        "trust": content["trust"].numbers(),
+        "families": [family.numbers() for family in content["families"]],
+        "test_openings": dict(content["openings"].by_recipe),
+        "audit": content["audit"].numbers(),
+        "robustness": content["robustness"].numbers(),
+        "explanations": content["explanations"].numbers(),
+    }
+
+
+def _drawn(content: dict[str, Any]) -> list[Picture]:
+    return [
+        *content["pictures"].all(),
+        *content["audit"].pictures(),
+        *content["robustness"].pictures(),
+        *(picture for section in content["sections"] for picture in section.all()),
     ]
-    pages = {INDEX: page, **explanations.page(content), **render_cards(content, everything, families, openings)}
-    return write_files(directory, pages, numbers, drawn)
 
 
 def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:

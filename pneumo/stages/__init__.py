@@ -13,6 +13,7 @@ STAGES = {
     "hpo": "Search learning rate and dropout, and register the best network.",
     "crossval": "Cross-validate one recipe within the train split.",
     "ablate": "Train three plain networks with and without augmentation, and compare them on validation.",
+    "ingredients": "Train the robust recipe without each of its ingredients, and compare on validation and, at the very end, test.",
     "gradcam": "Draw heatmaps of each model's mistakes on the test split.",
     "robustness": "Score each model on validation films that were acquired worse, or otherwise.",
     "heatmaps": "Measure every method of drawing heatmaps on each model, and draw them side by side.",

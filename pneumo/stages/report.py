@@ -11,6 +11,7 @@ from pneumo.cohort.splits import partition
 from pneumo.config import Config
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
+from pneumo.evaluation.ingredients import Ingredients
 from pneumo.images.view import unsquashed
 from pneumo.registry import Entry, Registry
 from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
@@ -55,6 +56,7 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
     return Experiments(
         cross_validations=[kept.result for kept in registry.newest_experiments(CrossValidation, fingerprint)],
         ablations=[kept.result for kept in registry.newest_experiments(Ablation, fingerprint)],
+        ingredients=[kept.result for kept in registry.newest_experiments(Ingredients, fingerprint)],
     )
 
 

@@ -3,9 +3,14 @@
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
+
+from pneumo.cohort.index import Cohort
+from pneumo.study.definition import software
 
 
 def git_commit() -> str | None:
@@ -26,3 +31,23 @@ def git_commit() -> str | None:
 def hardware() -> str:
     """Say what it was computed on."""
     return f"{platform.machine()}, {os.cpu_count()} cores, {len(tf.config.list_physical_devices('GPU'))} GPUs"
+
+
+def experiment_facts(
+    cohort: Cohort, name: str, settings: dict[str, Any], *, seed: int, precision: str, seconds: float
+) -> dict[str, Any]:
+    """Gather what an experiment says of itself, whatever it found."""
+    return {
+        "name": name,
+        "created": datetime.now(UTC),
+        "synthetic": cohort.synthetic,
+        "data_name": cohort.root.name,
+        "data_fingerprint": cohort.fingerprint,
+        "settings": settings,
+        "seed": seed,
+        "precision": precision,
+        "git_commit": git_commit(),
+        "software": software(),
+        "hardware": hardware(),
+        "seconds": seconds,
+    }

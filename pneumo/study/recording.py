@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import pandas as pd
 from rich.console import Console
 
 from pneumo.config import Robust, Transfer
-from pneumo.evaluation.calibration import fit_temperature
-from pneumo.evaluation.operating_point import balanced_threshold, youden_threshold
-from pneumo.evaluation.scores import HALF, evaluate
+from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Record, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
 from pneumo.study.fitting import Trained, delete_state
+from pneumo.study.locking import lock
 from pneumo.study.provenance import git_commit, hardware
-from pneumo.study.scoring import predict, predict_under_other_acquisition
+from pneumo.study.scoring import predict
 from pneumo.training.precision import Precision
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
@@ -46,21 +44,14 @@ def register(
         family: what the models of several seeds have in common.
         members: the models that an ensemble averages.
     """
-    parts = {"validation": predict(study, trained.model, "validation")}
-    parts["acquisition"] = predict_under_other_acquisition(study, trained.model)
-    # The films as they are weigh as much as all their changed views.
-    tuned = pd.concat([*[parts["validation"]] * study.recipe.acquisition_views, parts["acquisition"]], ignore_index=True)
-    thresholds = {
-        "acquisition": balanced_threshold(tuned["y_true"], tuned["y_score"]),
-        "youden": youden_threshold(parts["validation"]["y_true"], parts["validation"]["y_score"]),
-        "half": HALF,
-    }
-    threshold = thresholds[study.recipe.threshold_rule]
+    locked = lock(study, trained.model)
     openings = registry.note_test_opening(study.name, study.cohort.fingerprint)
-    parts["test"] = predict(study, trained.model, "test")
+    test = predict(study, trained.model, "test")
+    parts = {"validation": locked.validation, "acquisition": locked.acquisition, "test": test}
     subtypes = study.cohort.table.set_index("path")["subtype"]
     evaluations = {
-        part: evaluate(table["y_true"], table["y_score"], subtypes[table["path"]], threshold) for part, table in parts.items()
+        part: evaluate(table["y_true"], table["y_score"], subtypes[table["path"]], locked.threshold)
+        for part, table in parts.items()
     }
     record = Record(
         recipe=study.name,
@@ -75,10 +66,10 @@ def register(
         image_size_px=study.recipe.image_size_px,
         resize=study.recipe.resize,
         preprocessing=_preprocessing(study),
-        threshold=threshold,
+        threshold=locked.threshold,
         threshold_rule=study.recipe.threshold_rule,
-        thresholds=thresholds,
-        temperature=fit_temperature(tuned["y_true"].to_numpy(), tuned["y_score"].to_numpy()),
+        thresholds=locked.thresholds,
+        temperature=locked.temperature,
         test_opened=openings[-1].opened,
         test_openings=len(openings),
         test_openings_of_recipe=sum(opening.recipe == study.name for opening in openings),

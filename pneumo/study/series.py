@@ -7,7 +7,6 @@ goes on with the fit that it was killed in.
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from pneumo.evaluation.scores import HALF, Evaluation, evaluate
 from pneumo.registry import Registry
 from pneumo.registry.experiments import read_predictions
 from pneumo.report.drawing import Picture, rounded
-from pneumo.study.definition import Study, software
+from pneumo.study.definition import Study
 from pneumo.study.fitting import delete_state, train
-from pneumo.study.provenance import git_commit, hardware
+from pneumo.study.provenance import experiment_facts
 from pneumo.study.scoring import predict
 from pneumo.training.precision import prepare
 from pneumo.training.state import History
@@ -94,23 +93,11 @@ def evaluation_of(study: Study, predictions: pd.DataFrame) -> Evaluation:
 
 
 def facts(fits: Sequence[Finished], name: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Gather what an experiment says of itself, whatever it found."""
-    cohort = fits[0].study.cohort
-    return {
-        "name": name,
-        "created": datetime.now(UTC),
-        "synthetic": cohort.synthetic,
-        "data_name": cohort.root.name,
-        "data_fingerprint": cohort.fingerprint,
-        "settings": settings,
-        "seed": seed,
-        # More than one, where a series went on on another machine.
-        "precision": "; ".join(dict.fromkeys(fit.summary.precision for fit in fits)),
-        "git_commit": git_commit(),
-        "software": software(),
-        "hardware": hardware(),
-        "seconds": sum(fit.summary.seconds for fit in fits),
-    }
+    """Gather what the result of a series says of itself, whatever it found."""
+    # More than one precision, where a series went on on another machine.
+    precision = "; ".join(dict.fromkeys(fit.summary.precision for fit in fits))
+    cohort, seconds = fits[0].study.cohort, sum(fit.summary.seconds for fit in fits)
+    return experiment_facts(cohort, name, settings, seed=seed, precision=precision, seconds=seconds)
 
 
 def register_experiment(

@@ -16,7 +16,7 @@ from pneumo.evaluation.pixel_floor import PixelFloor
 from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.shortcuts import Finding
 from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
-from tests.tiny_experiments import ablation, cross_validation
+from tests.tiny_experiments import ablation, cross_validation, ingredients
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
 FINGERPRINT = "f1" * 32
@@ -165,6 +165,7 @@ def experiments(synthetic: bool) -> Experiments:
     return Experiments(
         cross_validations=tuple(each.model_copy(update={"synthetic": synthetic}) for each in validations),
         ablations=(ablation(FINGERPRINT).model_copy(update={"synthetic": synthetic}),),
+        ingredients=(ingredients(FINGERPRINT).model_copy(update={"synthetic": synthetic}),),
     )
 
 

@@ -186,10 +186,21 @@ def test_an_ablation_is_shown_with_every_variant(inputs):
     assert json.loads(index.with_name("metrics.json").read_text())["ablations"] == [result.model_dump(mode="json")]
 
 
+def test_the_recipe_is_shown_without_each_ingredient(inputs):
+    given = inputs()
+    index = written(given)
+    result = given.experiments.ingredients[0]
+    head, *rows = rows_of(index.read_text(), "ingredients")
+    assert [row[0] for row in rows] == ["nothing", "zoom &lt;b&gt;"]
+    assert {row[head.index("AUROC, acquisition randomised")] for row in rows} == {f"{result.variants[0].acquisition.auroc:.3f}"}
+    assert json.loads(index.with_name("metrics.json").read_text())["ingredients"] == [result.model_dump(mode="json")]
+
+
 def test_without_experiments_the_page_has_no_sections_for_them(inputs):
     page = written(inputs().but(experiments=Experiments())).read_text()
     assert 'id="crossval"' not in page
     assert "#ablation" not in page
+    assert "#ingredients" not in page
 
 
 def test_an_experiment_on_other_radiographs_is_refused(inputs):

@@ -26,7 +26,7 @@ OF_AUGMENTATION: Mapping[str, Mapping[str, float]] = {
     "stretch": {"aspect_log_range": 0},
     "zoom": {"zoom_fraction": 0},
     "stretch and zoom": {"aspect_log_range": 0, "zoom_fraction": 0},
-    "contrast, brightness and gamma": {"contrast_fraction": 0, "brightness_fraction": 0, "gamma_log_range": 0},
+    "photometric changes": {"contrast_fraction": 0, "brightness_fraction": 0, "gamma_log_range": 0},
     "sharpness": {"sharpness_fraction": 0},
 }
 

@@ -28,7 +28,7 @@ def test_each_variant_differs_from_the_whole_in_what_it_is_named_after():
         "stretch": {"augmentation"},
         "zoom": {"augmentation"},
         "stretch and zoom": {"augmentation"},
-        "contrast, brightness and gamma": {"augmentation"},
+        "photometric changes": {"augmentation"},
         "sharpness": {"augmentation"},
         "label smoothing": {"fit"},
         "residual network": {"network"},

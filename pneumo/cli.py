@@ -3,7 +3,6 @@
 import argparse
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from pneumo import __version__
 from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.stages import STAGES
+from pneumo.startup import quiet_start
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -32,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 if it did what was asked, 2 for a mistake of the user's (one line on stderr), 1 for a check that failed.
     """
-    _quieten_tensorflow()
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except UserError as error:
@@ -56,7 +55,8 @@ def _run(arguments: list[str]) -> int:
     if command == "explain":
         return _explain(arguments[1:])
     config = _configure(_Parser(prog=f"pneumo {command}", description=STAGES[command]), arguments[1:])[0]
-    stage = importlib.import_module(f"pneumo.stages.{command}")
+    with quiet_start():
+        stage = importlib.import_module(f"pneumo.stages.{command}")
     return int(stage.run(config, Console()) or 0)
 
 
@@ -65,7 +65,8 @@ def _explain(arguments: list[str]) -> int:
     parser.add_argument("films", nargs="+", type=Path, metavar="IMAGE", help="a radiograph, of any size")
     config, chosen = _configure(parser, arguments, takes="IMAGE … ")
     # Imported here, as every stage: TensorFlow takes seconds, and `--help` must not.
-    from pneumo.stages import explain  # noqa: PLC0415
+    with quiet_start():
+        from pneumo.stages import explain  # noqa: PLC0415
 
     explain.run(config, Console(), chosen.films)
     return 0
@@ -175,11 +176,3 @@ class _Parser(argparse.ArgumentParser):
             name = unknown.split()[0].split("=")[0].removeprefix("--")
             message = f"unknown setting `--{name}`{_nearest(name)}"
         raise UserError(f"{message} (`{self.prog} --help` says more)")
-
-
-def _quieten_tensorflow() -> None:
-    """Keep TensorFlow's notes on its own start off the screen: without a GPU it logs the search for one as an error.
-
-    What goes wrong in its operations reaches Python as exceptions, whatever this level. To be set before it is imported.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

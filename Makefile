@@ -27,7 +27,8 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "pneumo needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
-	$(VENV)/bin/uv pip install --quiet --python $(VENV) --require-hashes --requirement requirements.lock
+# Compiled once: where Python is told to write no bytecode, as in many containers, each start of TensorFlow would take twice as long.
+	$(VENV)/bin/uv pip install --quiet --python $(VENV) --require-hashes --compile-bytecode --requirement requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 

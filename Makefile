@@ -82,7 +82,7 @@ reproduce: $(INSTALLED) ## Run a small study twice and compare it with the commi
 	$(PNEUMO) reproduce $(OPTIONS)
 
 test: $(INSTALLED) ## Run the fast tests
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium and chromium-driver)
 	# The longest first, so that one process does not wait for the other at the end.

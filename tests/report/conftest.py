@@ -1,6 +1,7 @@
 """What the report's tests share."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ def inputs(tmp_path) -> Callable[..., Inputs]:
 @pytest.fixture(scope="session")
 def index_of(tmp_path_factory) -> Callable[[bool], Path]:
     """A finished report on a synthetic or on a real cohort, to read and not to change: written once for all tests."""
-    finished = {}
-    for synthetic in (True, False):
+
+    @cache
+    def write(synthetic: bool) -> Path:
         given = make_inputs(tmp_path_factory.mktemp("report"), synthetic)
-        finished[synthetic] = write_report(given.directory, given.cohort, given.samples, given.models, given.experiments)
-    return finished.__getitem__
+        return write_report(given.directory, given.cohort, given.samples, given.models, given.experiments)
+
+    return write

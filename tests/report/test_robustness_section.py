@@ -73,7 +73,7 @@ def test_the_curves_are_shown_tabulated_and_ticked_and_who_lacks_them_is_named(i
     given = inputs()
     found = measured(2)
     write(given.directory, found)
-    index = write_report(given.directory, given.cohort, given.samples, given.models, given.experiments)
+    index = write_report(given.directory, given.cohort, given.samples, given.models)
     page, numbers = index.read_text(), json.loads(index.with_name("metrics.json").read_text())
     assert numbers["robustness"] == [found.model_dump(mode="json")]
     assert item(numbers) == "yes"

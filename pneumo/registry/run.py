@@ -21,9 +21,9 @@ from mlflow.entities import Metric
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from pneumo.evaluation.record import Record
 from pneumo.registry import files
 from pneumo.registry.embedded import EXPERIMENT
-from pneumo.registry.record import Record
 
 NEEDED_TO_PREDICT = ("keras", "tensorflow", "numpy")
 

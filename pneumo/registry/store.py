@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.experiment import Experiment
+from pneumo.evaluation.record import Record
 from pneumo.registry import embedded, files
 from pneumo.registry.connection import connect, import_mlflow, one_line, told_in_one_line
+from pneumo.registry.entry import Entry, headline
 from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
 from pneumo.registry.openings import Opening, note_opening, read_openings
-from pneumo.registry.record import Entry, Record, headline
 
 if TYPE_CHECKING:
     import keras

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,60 +16,8 @@ from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.evaluation.experiment import Experiment
 from pneumo.evaluation.films import Part
 from pneumo.evaluation.ingredients import Ingredients
+from pneumo.evaluation.record import Record
 from pneumo.evaluation.scores import Evaluation
-from pneumo.evaluation.search_result import SearchResult
-
-
-class PhaseFacts(BaseModel):
-    """What the report reads of one phase of a training."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
-
-    name: str
-    learning_rate: float
-    epochs: int
-    parameters: int
-    seconds: float
-    history: dict[str, list[float]]
-    validation: Evaluation
-
-
-class ModelFacts(BaseModel):
-    """What the report reads of a model's record: `ModelFacts.model_validate(record)` takes it from the registry's."""
-
-    model_config = ConfigDict(from_attributes=True, frozen=True)
-
-    recipe: str
-    family: str | None
-    members: tuple[int, ...]
-    created: datetime
-    data_fingerprint: str
-    partition: dict[str, dict[str, dict[str, int]]]
-    image_size_px: int
-    resize: str
-    preprocessing: str
-    threshold: float
-    threshold_rule: str
-    thresholds: dict[str, float]
-    temperature: float | None
-    test_opened: datetime
-    test_openings: int
-    test_openings_of_recipe: int
-    settings: dict[str, Any]
-    history: dict[str, list[float]]
-    phases: tuple[PhaseFacts, ...] = ()
-    search: SearchResult | None = None
-    validation: Evaluation
-    acquisition: Evaluation
-    test: Evaluation
-    parameters: int
-    training_seconds: float
-    seed: int | None
-    precision: str
-    precision_reason: str
-    git_commit: str | None
-    software: dict[str, str]
-    hardware: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +28,7 @@ class ModelResult:
     champion: bool
     sha256: str
     """Of the model file: a gallery made from another file is not shown as this model's."""
-    facts: ModelFacts
+    facts: Record
     predictions_validation: pd.DataFrame
     """Columns path, patient, subtype, y_true, y_score."""
     predictions_acquisition: pd.DataFrame

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pneumo.report.inputs import ModelFacts, ModelResult
+from pneumo.evaluation.record import Record
+from pneumo.report.inputs import ModelResult
 
 
 def provenance(models: Sequence[ModelResult]) -> dict[str, dict[str, list[str]]]:
@@ -14,7 +15,7 @@ def provenance(models: Sequence[ModelResult]) -> dict[str, dict[str, list[str]]]
     return told
 
 
-def made_with(facts: ModelFacts) -> dict[str, str]:
+def made_with(facts: Record) -> dict[str, str]:
     """Say what one model was made with."""
     return {
         "Precision": f"{facts.precision}: {facts.precision_reason}",

@@ -13,12 +13,13 @@ from pneumo.cohort.layout import printable
 from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.evaluation.kept import in_report
+from pneumo.evaluation.record import Record
 from pneumo.explain.cam import labels
 from pneumo.explain.explainer import Explainer
 from pneumo.explain.side_by_side import Row, draw
 from pneumo.images.decode import decode
 from pneumo.images.view import for_overlay
-from pneumo.registry import Record, Registry
+from pneumo.registry import Registry
 
 FOLDER = "explained"
 """Where the pictures lie in the report's folder."""

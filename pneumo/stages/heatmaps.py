@@ -17,6 +17,7 @@ from pneumo.cohort.phantom import marker, masks
 from pneumo.config import Config
 from pneumo.evaluation.explanation import FILE, FOLDER, Explanations, MethodWorth, ModelWorth, ShownCase
 from pneumo.evaluation.kept import in_report, keep, kept
+from pneumo.evaluation.record import Record
 from pneumo.explain import inspection_picture, side_by_side
 from pneumo.explain.cam import labels
 from pneumo.explain.comparison import Comparison, Films, KnownLesions
@@ -25,7 +26,7 @@ from pneumo.explain.inspection import inspect
 from pneumo.images.cache import pixel_cache
 from pneumo.images.decode import mask_as_decoded
 from pneumo.images.view import for_overlay
-from pneumo.registry import Entry, Record, Registry
+from pneumo.registry import Entry, Registry
 from pneumo.study.provenance import hardware
 
 PICTURE_HEIGHT_PX = 240

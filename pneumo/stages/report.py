@@ -14,7 +14,7 @@ from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.evaluation.ingredients import Ingredients
 from pneumo.images.view import unsquashed
 from pneumo.registry import Entry, Registry
-from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.page import write_report
 
 SAMPLES_PER_SUBTYPE = 2
@@ -61,7 +61,7 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
 
 
 def _result(registry: Registry, entry: Entry, subtype: pd.Series) -> ModelResult:
-    facts = ModelFacts.model_validate(registry.record(entry))
+    facts = registry.record(entry)
     validation, acquisition, test = (
         (table := registry.predictions(entry, part)).assign(subtype=table["path"].map(subtype))
         for part in ("validation", "acquisition", "test")

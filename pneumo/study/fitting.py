@@ -9,8 +9,8 @@ from rich.console import Console
 
 from pneumo.config import Recipe, Robust, Training, Transfer
 from pneumo.errors import UserError
+from pneumo.evaluation.record import Phase
 from pneumo.nets import cnn, residual
-from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
 from pneumo.study.scoring import augmented_batches, batches_of, class_weight, trainable_parameters
 from pneumo.study.transfer import train_in_phases

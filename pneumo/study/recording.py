@@ -9,9 +9,10 @@ from types import MappingProxyType
 from rich.console import Console
 
 from pneumo.config import Robust, Transfer
+from pneumo.evaluation.record import Record
 from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.search_result import SearchResult
-from pneumo.registry import Entry, Record, Registry
+from pneumo.registry import Entry, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
 from pneumo.study.fitting import Trained, delete_state

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from pneumo.config import Transfer
 from pneumo.evaluation.operating_point import youden_threshold
+from pneumo.evaluation.record import Phase
 from pneumo.evaluation.scores import Evaluation, evaluate
 from pneumo.nets import backbone
-from pneumo.registry.record import Phase
 from pneumo.study.definition import Study
 from pneumo.study.scoring import augmented_batches, batches_of, predict, trainable_parameters
 from pneumo.training.features import Features, Radiographs, feature_batches, frozen_features, weights_digest

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from pneumo import config
+from pneumo.evaluation.record import Record
 from pneumo.evaluation.scores import evaluate
-from pneumo.registry import Entry, Record, Registry
+from pneumo.registry import Entry, Registry
 
 SIZE_PX = 16
 

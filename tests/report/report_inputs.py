@@ -13,9 +13,10 @@ from pneumo.cohort.leakage import Group, Leakage, Pair
 from pneumo.evaluation.audit import Audit, Originals
 from pneumo.evaluation.intervals import Estimate
 from pneumo.evaluation.pixel_floor import PixelFloor
+from pneumo.evaluation.record import Record
 from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.shortcuts import Finding
-from pneumo.report.inputs import CohortFacts, Experiments, ModelFacts, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from tests.tiny_experiments import ablation, cross_validation, ingredients
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
@@ -53,12 +54,13 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
     validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
     acquisition = predictions(rng, 120, 330, spread / 1.5)
     falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
-    facts = ModelFacts(
+    facts = Record(
         recipe=recipe,
-        family=None,
-        members=(),
         created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+        synthetic=False,
+        data_name="chest_xray",
         data_fingerprint=FINGERPRINT,
+        class_names=("NORMAL", "PNEUMONIA"),
         partition={
             part: {label: {"images": 2 * count, "patients": count} for label, count in (("NORMAL", 20), ("PNEUMONIA", 50))}
             for part in ("training", "validation", "test")

@@ -11,8 +11,8 @@ import pytest
 from report_inputs import HOSTILE, subtypes
 
 from pneumo.errors import UserError
+from pneumo.evaluation.record import Phase
 from pneumo.evaluation.scores import evaluate
-from pneumo.report.inputs import PhaseFacts
 from pneumo.report.numbers import flow, patients_in_several_parts, reference_systems
 from pneumo.report.page import write_report
 
@@ -112,7 +112,7 @@ def test_the_phases_of_a_training_are_tabulated_with_what_each_came_to_on_valida
     facts = model.facts
     losses = ([0.5, 0.25], [0.9, 0.75])
     phases = tuple(
-        PhaseFacts(
+        Phase(
             name=name,
             learning_rate=1e-3,
             epochs=2,

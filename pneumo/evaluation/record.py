@@ -1,4 +1,4 @@
-"""What the registry says of a model: an entry when it lists it, a record when asked for everything."""
+"""What travels with a registered model, and what the report tells of it."""
 
 from datetime import datetime
 from typing import Any
@@ -89,44 +89,3 @@ class Record(BaseModel):
     git_commit: str | None
     software: dict[str, str]
     hardware: str
-
-
-class Entry(BaseModel):
-    """One registered model as it is listed."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-    version: int
-    recipe: str
-    created: datetime
-    synthetic: bool
-    aliases: tuple[str, ...]
-    run_id: str
-    """MLflow's run that holds the record, the predictions and the figures."""
-    model_sha256: str
-    data_name: str
-    data_fingerprint: str
-    threshold: float
-    validation_auroc: float | None = None
-    test_auroc: float | None = None
-    test_accuracy: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return self.model_dump(mode="json")
-
-
-def headline(record: Record) -> dict[str, str]:
-    """Give the part of a record that a list shows, as texts: an entry is read back from them."""
-    values = {
-        "recipe": record.recipe,
-        "created": record.created.isoformat(),
-        "synthetic": record.synthetic,
-        "data_name": record.data_name,
-        "data_fingerprint": record.data_fingerprint,
-        "threshold": record.threshold,
-        "validation_auroc": record.validation.auroc,
-        "test_auroc": record.test.auroc,
-        "test_accuracy": record.test.locked.accuracy,
-    }
-    return {name: str(value) for name, value in values.items() if value is not None}

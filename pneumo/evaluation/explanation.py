@@ -13,6 +13,8 @@ FOLDER = "heatmaps"
 """Where its pictures lie, beside it."""
 BASELINE = "random-cam"
 """The method that knows nothing of the class, which every other has to beat."""
+SAME = 0.0005
+"""Two means that differ by less are the same: pages give them in tenths of a per cent."""
 Better = Literal["higher", "lower"]
 FAITHFULNESS: dict[str, Better] = {
     "average drop": "lower",
@@ -128,7 +130,7 @@ def read(file: Path) -> Explanations:
 
 
 def beats(measure: MapMeasure, baseline: MapMeasure, better: Better) -> bool | None:
-    """Whether a method is better than the one that knows nothing; None where one of them has no value."""
-    if measure.mean is None or baseline.mean is None:
+    """Whether a method is better than the one that knows nothing; None where one has no value, or both the same as shown."""
+    if measure.mean is None or baseline.mean is None or abs(measure.mean - baseline.mean) < SAME:
         return None
     return measure.mean > baseline.mean if better == "higher" else measure.mean < baseline.mean

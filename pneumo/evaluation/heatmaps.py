@@ -84,9 +84,11 @@ def survives(correlations: MapMeasure) -> bool | None:
         correlations: `rank_correlation` of a method's maps with those that it draws of the network with all weights shuffled.
 
     Returns:
-        None where no correlation is defined, so that nothing is known.
+        None where fewer than half of the correlations are defined, so that little is known.
     """
-    return None if correlations.mean is None else correlations.mean >= SURVIVES
+    if correlations.mean is None or 2 * correlations.undefined > correlations.images:
+        return None
+    return correlations.mean >= SURVIVES
 
 
 def area_under(curves: Values) -> Values:

@@ -89,7 +89,7 @@ class ModelStatistics(Result):
     predictive: tuple[PredictiveValues, ...]
     """From sensitivity and specificity on test at the locked threshold."""
     decision: DecisionCurve
-    """On test, of the probabilities as they are."""
+    """On test, of the probabilities divided by the temperature where there is one: who treats from 20 % on means 20 %."""
 
 
 class Difference(Result):
@@ -117,8 +117,12 @@ def describe(films: Mapping[Part, Films], locked: Locked) -> ModelStatistics:
         thresholds={rule: _at(films["test"], threshold) for rule, threshold in locked.thresholds.items()},
         fixed=tuple(_fixed_points(films["acquisition"], films["test"])),
         predictive=tuple(_predictive(on_test, draws)),
-        decision=decision_curve(films["test"].y_true, films["test"].y_score),
+        decision=_decision(films["test"], locked.temperature),
     )
+
+
+def _decision(test: Films, temperature: float | None) -> DecisionCurve:
+    return decision_curve(test.y_true, test.y_score if temperature is None else scaled(test.y_score, temperature))
 
 
 def compare(first: Films, first_threshold: float, second: Films, second_threshold: float) -> Difference:

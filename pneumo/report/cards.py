@@ -7,8 +7,8 @@ from pneumo.report.contents import ModelSection
 from pneumo.report.families import Family, family_of
 from pneumo.report.inputs import ModelResult
 from pneumo.report.provenance import made_with
+from pneumo.report.reasons import Openings, opened
 from pneumo.report.rendering import render
-from pneumo.report.trust import Openings, opened
 from pneumo.report.writing import CARDS
 
 INTENDED = (

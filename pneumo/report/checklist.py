@@ -28,8 +28,11 @@ EXPECTED = {
     "Gap from validation to test": {"gap": "gap"},
     "Sensitivity by subtype": {"subtypes": "subtypes"},
     "Decision curve": {"net benefit": "decision"},
-    "Robustness to JPEG quality, blur, crop and aspect ratio": {"robustness": "robustness"},
-    "Failures with heatmaps": {"gallery": "gallery"},
+    "Robustness to JPEG quality, blur, crop and aspect ratio": {
+        "curves": "robustness",
+        "of the model to trust": "robustness-trusted",
+    },
+    "Failures with heatmaps": {"gallery": "gallery", "of the model to trust": "gallery-trusted"},
     "Paired comparison of models": {"DeLong and McNemar": "comparisons"},
     "Limits": {"limits": "limits"},
     "Model card": {

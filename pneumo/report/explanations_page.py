@@ -68,6 +68,14 @@ class ExplanationsSection:
         """Give the measures as metrics.json has them."""
         return [model.model_dump(mode="json") for model in self.found]
 
+    def checked(self, version: int, method: str) -> str | None:
+        """Say what the checks found of one method's maps of a model; None where they were not made."""
+        model = next((each for each in self.found if each.version == version), None)
+        found = model.of(method) if model else None
+        if model is None or found is None:
+            return None
+        return f"What the checks of {method} on this model say: {listed(_wrong(model, found) or ['no warning sign'])}."
+
     def page(self, content: Mapping[str, Any]) -> dict[str, str]:
         """Write the page, by its file's name; none where nothing was measured.
 
@@ -88,6 +96,7 @@ class ExplanationsSection:
             "region_share": REGION_SHARE,
             "reference": reference_heatmaps(),
             "verdicts": verdicts,
+            "in_short": in_short,
         }
         return {EXPLANATIONS: render("explanations.html.j2", {**content, **own})}
 
@@ -112,12 +121,18 @@ def explanations_section(report_directory: Path, models: Sequence[ModelResult]) 
 
 def verdicts(model: ModelWorth) -> list[str]:
     """Say in plain words what the measures of one model warn of, method by method; nothing where they do not."""
-    said = []
-    for method in (each for each in model.methods if each.method != BASELINE):
-        wrong = [*_against_the_baseline(model, method), *_warnings(method)]
-        if wrong:
-            said.append(f"{method.method}: {listed(wrong)}.")
-    return said
+    wrong = {method.method: _wrong(model, method) for method in model.methods if method.method != BASELINE}
+    return [f"{method}: {listed(signs)}." for method, signs in wrong.items() if signs]
+
+
+def in_short(model: ModelWorth) -> str:
+    """Name the methods whose maps of a model show no warning sign."""
+    sound = [each.method for each in model.methods if each.method != BASELINE and not _wrong(model, each)]
+    return f"{listed(sound)} pass{'' if len(sound) > 1 else 'es'} every check" if sound else "no method passes every check"
+
+
+def _wrong(model: ModelWorth, method: MethodWorth) -> list[str]:
+    return [*_against_the_baseline(model, method), *_warnings(method)]
 
 
 def reference_heatmaps() -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ from pneumo.evaluation.films import PARTS
 from pneumo.report.audit_section import WORDS, audit_section
 from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
 from pneumo.report.checklist import checklist
-from pneumo.report.contents import draw_pictures, draw_section
+from pneumo.report.contents import ModelSection, draw_pictures, draw_section
 from pneumo.report.drawing import Picture
 from pneumo.report.explanations_page import explanations_section
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
@@ -23,7 +23,7 @@ from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
 from pneumo.report.numbers import COMPARED, gap, metrics, value
 from pneumo.report.provenance import provenance
 from pneumo.report.rendering import render
-from pneumo.report.robustness_section import robustness_section
+from pneumo.report.robustness_section import RobustnessSection, robustness_section
 from pneumo.report.statistics import work_out
 from pneumo.report.trust import count_openings, weigh
 from pneumo.report.words import PARTS_SAID, RULES_SAID
@@ -99,11 +99,21 @@ def _content(
     shown = [section.statistics for section in sections]
     audit = audit_section(directory, cohort.fingerprint)
     openings = count_openings(cohort, models)
-    trust = weigh(cohort, leading, shown, families=families, audit=audit.found, openings=openings)
+    robustness = robustness_section(directory, leading, cohort.synthetic)
+    trust = weigh(
+        cohort,
+        leading,
+        shown,
+        everyone=models,
+        families=families,
+        audit=audit.found,
+        openings=openings,
+        lacking={section.result.name: _lacking(section, robustness) for section in sections},
+    )
     return NAMES | {
         "trust": trust,
         "audit": audit,
-        "robustness": robustness_section(directory, leading, cohort.synthetic),
+        "robustness": robustness,
         "explanations": explanations_section(directory, leading),
         "cohort": cohort,
         "openings": openings,
@@ -119,6 +129,12 @@ def _content(
         "experiments": experiments,
         "provenance": provenance(models),
     }
+
+
+def _lacking(section: ModelSection, robustness: RobustnessSection) -> dict[str, str]:
+    """Name what was not made of a model yet, with the command that makes it."""
+    lacking = {"robustness curves": "robustness"} if section.result.name in robustness.missing else {}
+    return lacking | ({"heatmaps of its mistakes": "gradcam"} if section.gallery.absent else {})
 
 
 def _numbers(

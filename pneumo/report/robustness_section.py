@@ -64,20 +64,27 @@ def robustness_section(report_directory: Path, models: Sequence[ModelResult], sy
     return RobustnessSection(
         found=found,
         missing=[name for name, key in keys.items() if key not in measured],
-        picture=robustness_figure(found, synthetic) if found else None,
+        # In the style that each has in the other figures, whoever is missing here.
+        picture=robustness_figure(found, [place for place, key in enumerate(keys.values()) if key in measured], synthetic)
+        if found
+        else None,
     )
 
 
-def robustness_figure(models: Sequence[ModelRobustness], synthetic: bool) -> Picture:
-    """Draw three scores of every model along every perturbation: a row a perturbation, a line a model."""
+def robustness_figure(models: Sequence[ModelRobustness], styles: Sequence[int], synthetic: bool) -> Picture:
+    """Draw three scores of every model along every perturbation: a row a perturbation, a line a model.
+
+    Args:
+        styles: number of each model's colour, line and marker.
+    """
     rows = len(models[0].curves)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(_WIDTH_INCHES, 0.9 + 0.2 * (len(models) // 3) + _ROW_INCHES * rows), layout="constrained")
         grid = figure.subplots(rows, len(SCORES), sharey="col", squeeze=False)
         for row, panels in enumerate(grid):
             for axes, name in zip(panels, SCORES, strict=True):
-                for place, model in enumerate(models):
-                    _line(axes, model, row, name, place=place, shift=(place - (len(models) - 1) / 2) * _APART)
+                for place, (model, style) in enumerate(zip(models, styles, strict=True)):
+                    _line(axes, model, row, name, style=style, shift=(place - (len(models) - 1) / 2) * _APART)
                 _dress(axes, models[0].curves[row])
             panels[0].set_title(models[0].curves[row].title)
             panels[len(SCORES) // 2].set_xlabel(models[0].curves[row].unit)
@@ -96,13 +103,12 @@ def robustness_figure(models: Sequence[ModelRobustness], synthetic: bool) -> Pic
         )
 
 
-def _line(axes: Axes, model: ModelRobustness, row: int, name: Score, *, place: int, shift: float) -> None:
+def _line(axes: Axes, model: ModelRobustness, row: int, name: Score, *, style: int, shift: float) -> None:
     estimates = [getattr(point, name) for point in model.curves[row].points]
     at = np.arange(len(estimates)) + shift
     values = np.array([estimate.value for estimate in estimates], dtype=float)  # None becomes nan, and a gap
     ends = np.array([(estimate.low, estimate.high) for estimate in estimates], dtype=float)
-    colour = COLOURS[place % 10]
-    line, marker = LINES[place % 4], MARKERS[place % 6]
+    colour, line, marker = COLOURS[style % 10], LINES[style % 4], MARKERS[style % 6]
     axes.plot(at, values, line, marker=marker, color=colour, markersize=4, linewidth=1.4, label=model.name)
     axes.vlines(at, ends[:, 0], ends[:, 1], color=colour, linewidth=0.9, alpha=0.55)
 

@@ -201,7 +201,8 @@ def decision_curves(models: Sequence[ModelResult], statistics: Sequence[ModelSta
             name="decision-curves.png",
             alt=f"Net benefit by threshold probability on test; at {choices[len(choices) // 2]:.0%}: {middle}.",
             caption="Net benefit: found pneumonias less false alarms, these weighed by the odds of the probability from which on"
-            " one treats, as a share of all radiographs. A model is of use where its line is above both grey ones.",
+            " one treats, as a share of all radiographs; logits divided by each model's temperature. A model is of use where its"
+            " line is above both grey ones.",
         )
 
 

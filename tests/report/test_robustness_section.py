@@ -108,7 +108,7 @@ def test_a_broken_file_is_one_clear_line(inputs):
 
 def test_the_figure_says_its_numbers_and_is_stamped_for_phantoms():
     model = measured(1)
-    picture = robustness_figure([model], synthetic=False)
+    picture = robustness_figure([model], [0], synthetic=False)
     assert sentence(model) in picture.alt
     assert "grey column" in picture.caption
-    assert robustness_figure([model], synthetic=True).png != picture.png
+    assert robustness_figure([model], [0], synthetic=True).png != picture.png

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from report_inputs import audited
@@ -12,17 +13,25 @@ from pneumo.evaluation.scores import evaluate
 from pneumo.report.page import write_report
 from pneumo.report.statistics import work_out
 from pneumo.report.trust import complement, count_openings, weigh
+from pneumo.report.words import of_hundred
 
 
 def but(model, **changes):
     return replace(model, facts=model.facts.model_copy(update=changes))
 
 
-def weighed(given, models=None, audit=None):
+def weighed(given, models=None, audit=None, lacking=MappingProxyType({})):
     models = models or given.models
-    statistics = work_out(models, ()).models
-    openings = count_openings(given.cohort, models)
-    return weigh(given.cohort, models, statistics, families=(), audit=audit, openings=openings)
+    return weigh(
+        given.cohort,
+        models,
+        work_out(models, ()).models,
+        everyone=models,
+        families=(),
+        audit=audit,
+        openings=count_openings(given.cohort, models),
+        lacking={model.name: lacking for model in models},
+    )
 
 
 def sentence(trust, topic):
@@ -43,16 +52,50 @@ def test_test_has_no_say_in_the_choice(inputs):
     assert "rival" not in [reason.topic for reason in weighed(given).reasons]
 
 
+def test_a_rival_is_named_only_where_the_figures_shown_differ(inputs):
+    given = inputs()
+    first, second = given.models
+    barely = second.facts.test.model_copy(update={"auroc": second.facts.test.auroc + 1e-5})
+    assert "rival" not in [reason.topic for reason in weighed(given, (but(first, test=barely), second)).reasons]
+
+
 def test_a_promise_that_test_did_not_keep_is_named(inputs):
     given = inputs()
     model = given.models[1]
-    assert "no score fell short" in sentence(
+    assert "No score fell clearly short" in sentence(
         weighed(given, (replace(model, predictions_test=model.predictions_acquisition),)), "gap"
     )
     rows = model.predictions_test.assign(y_score=lambda table: table["y_score"].where(table["y_true"] == 1, 0.9))
     scores = evaluate(rows["y_true"], rows["y_score"], rows["subtype"], model.facts.threshold)
     said = sentence(weighed(given, (replace(but(model, test=scores), predictions_test=rows),)), "gap")
-    assert re.search(r"test fell short in AUROC.* and specificity", said)
+    assert re.search(r"Test fell short in AUROC.* and specificity", said)
+
+
+def test_a_champion_that_is_another_model_is_named_with_the_command_that_changes_it(inputs):
+    given = inputs()
+    assert [model.champion for model in given.models] == [True, False]
+    said = sentence(weighed(given), "champion")
+    assert "baseline v1, and not this one; pneumo registry promote 2 makes it" in said
+    alone = (replace(given.models[0], champion=False), replace(given.models[1], champion=True))
+    assert "champion" not in [reason.topic for reason in weighed(given, alone).reasons]
+
+
+def test_what_the_page_lacks_of_the_model_is_said_first(inputs):
+    given = inputs()
+    first = weighed(given, lacking={"robustness curves": "robustness"}).reasons[0]
+    assert (first.topic, first.place) == ("unmeasured", "checklist")
+    assert "has no robustness curves: run pneumo robustness, then pneumo report" in first.sentence
+
+
+def test_each_kind_of_pneumonia_and_the_worth_of_the_probability_are_told(inputs):
+    given = inputs()
+    trust = weighed(given)
+    for kind in ("bacterial", "viral"):
+        share = trust.statistics.certainty["test"].subtypes[kind]["locked"]
+        assert f"{of_hundred(share)} of the {kind}" in sentence(trust, "subtypes")
+    told = trust.statistics.calibration["test"]
+    assert f"{told.raw.expected_calibration_error:.1%} on average" in sentence(trust, "calibration")
+    assert f"by {told.scaled.expected_calibration_error:.1%}" in sentence(trust, "calibration")
 
 
 def test_shortcuts_are_named_or_said_not_to_be_known(inputs):
@@ -65,7 +108,8 @@ def test_shortcuts_are_named_or_said_not_to_be_known(inputs):
 
 def test_the_floor_is_set_beside_the_model(inputs):
     given, found = inputs(), audited(True)
-    assert "0.700 on test; this model lies above that" in sentence(weighed(given, audit=found), "floor")
+    said = sentence(weighed(given, audit=found), "floor")
+    assert "0.700 on test, and 90.0% sensitivity and 40.0% specificity at 0.5; this model lies above that" in said
     perfect = found.pixel_floor.model_copy(update={"test": Estimate(value=1.0)})
     assert "not clearly better" in sentence(weighed(given, audit=found.model_copy(update={"pixel_floor": perfect})), "floor")
 

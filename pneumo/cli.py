@@ -131,6 +131,9 @@ def _check_yaml(path: Path) -> None:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise UserError(f"--config {path}: {error.strerror}; name a YAML file such as those in `configs/`") from None
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"--config {path} is not YAML ({where}{error.problem}); compare it with those in `configs/`") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from None
     if content is not None and not isinstance(content, dict):
@@ -139,7 +142,11 @@ def _check_yaml(path: Path) -> None:
 
 def _readable(error: ValidationError) -> str:
     """Say all that is wrong with the settings in one line, with the nearest valid name for an unknown one."""
-    return "; ".join(_complaint(each["type"], each["loc"], each["msg"], each["input"]) for each in error.errors())
+    found = error.errors()
+    # A list that is too short only because one of its values is wrong is not worth a second complaint.
+    places = {each["loc"][:depth] for each in found for depth in range(len(each["loc"]))}
+    kept = [each for each in found if each["loc"] not in places]
+    return "; ".join(_complaint(each["type"], each["loc"], each["msg"], each["input"]) for each in kept)
 
 
 def _complaint(kind: str, location: tuple[int | str, ...], message: str, value: object) -> str:

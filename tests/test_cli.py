@@ -94,12 +94,24 @@ def test_a_mistake_is_answered_in_one_line(capsys, arguments, said):
     [
         ("baseline:\n  fit:\n    epoch: 3\n", "unknown setting `baseline.fit.epoch`; did you mean `baseline.fit.epochs`?"),
         ("- 1\n- 2\n", "holds no settings"),
-        ("a: [1\n", "is not YAML"),
+        ("a: [1\n", "is not YAML (line 2: expected"),
     ],
 )
 def test_a_mistake_in_a_file_is_answered_in_one_line(capsys, tmp_path, content, said):
     (tmp_path / "config.yaml").write_text(content)
     assert said in complaint(capsys, "baseline", "--config", str(tmp_path / "config.yaml"))
+
+
+def test_one_wrong_value_of_a_list_is_one_complaint(capsys):
+    said = complaint(capsys, "heatmaps", "--explain.methods", "gradcam")
+    assert said.count("setting `") == 1
+    assert "'grad-cam'" in said
+
+
+def test_a_film_that_is_not_there_is_told_before_any_model_is_looked_for(capsys, tmp_path):
+    said = complaint(capsys, "explain", str(tmp_path / "absent.jpeg"), "--registry.directory", str(tmp_path / "models"))
+    assert "absent.jpeg: no such file" in said
+    assert not (tmp_path / "models").exists()
 
 
 def test_data_that_are_not_there_never_become_the_phantom(capsys, tmp_path):

@@ -132,6 +132,7 @@ def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise UserError(f"{name}: damaged zip ({printable(error)[:120]}); download it again") from error
+        problem = printable(error)[:120]
+        raise UserError(f"{name}: damaged zip, or none ({problem}); name the cohort's folder, or download the zip again") from error
     except OSError as error:
         raise UserError(f"{name}: {error.strerror or error}; make the zip readable") from error

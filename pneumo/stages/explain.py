@@ -33,6 +33,9 @@ def run(config: Config, console: Console, films: Sequence[Path]) -> None:
     Raises:
         UserError: a file is no radiograph; none is explained then.
     """
+    for film in films:
+        if not film.is_file():
+            raise UserError(f"{printable(film)}: no such file; name a radiograph that can be opened")
     registry = Registry(config.registry)
     entry = registry.get(config.explain.model)
     record = registry.record(entry)
@@ -50,8 +53,10 @@ def run(config: Config, console: Console, films: Sequence[Path]) -> None:
         predicted = labels([probability >= record.threshold])[0]
         target = predicted if config.explain.target == "predicted" else config.explain.target
         maps = explainer.maps(images, target, config.explain.methods)
-        said = f"{predicted}, probability of PNEUMONIA {probability:.3f}"
-        row = Row(picture, f"{printable(film.name)}: {said}. Maps of {target}.", {name: each[0] for name, each in maps.items()})
+        side = "at or above" if probability >= record.threshold else "below"
+        said = f"{predicted}, score for PNEUMONIA {probability:.3f}, {side} its threshold {record.threshold:.3f}"
+        title = f"{printable(film.name)}: {said}.\n{entry.recipe} v{entry.version}, maps of {target}."
+        row = Row(picture, title, {name: each[0] for name, each in maps.items()})
         file = folder / f"{folder_name(film)}-v{entry.version}.png"
         with in_report(file):
             folder.mkdir(parents=True, exist_ok=True)

@@ -13,20 +13,24 @@ from pneumo.registry import Registry
 
 
 def show_list(config: Config, console: Console, *, as_json: bool) -> None:
-    """Print every registered model, the newest last."""
+    """Print every registered model, a table for each cohort, the newest last."""
     entries = Registry(config.registry).entries()
     if as_json:
         _print_json([entry.as_json() for entry in entries])
         return
-    table = Table("version", "recipe", "created (UTC)", "cohort", "test AUROC", "test accuracy", "threshold", "alias")
+    if not entries:
+        console.print(f"No model is registered in {config.registry.directory} yet: run `make train`")
+    tables: dict[str, Table] = {}
     for entry in entries:
-        cohort = f"{entry.data_name}{' (SYNTHETIC)' if entry.synthetic else ''}"
-        known = (entry.test_auroc, entry.test_accuracy, entry.threshold)
-        figures = ("undefined" if value is None else f"{value:.4f}" for value in known)
-        table.add_row(
-            str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d %H:%M}", cohort, *figures, ", ".join(entry.aliases)
-        )
-    console.print(table if entries else f"No model is registered in {config.registry.directory} yet: run `make train`")
+        if entry.data_fingerprint not in tables:
+            cohort = f"{entry.data_name}{' (SYNTHETIC radiographs)' if entry.synthetic else ''}"
+            tables[entry.data_fingerprint] = _table(f"cohort {cohort}, {entry.data_fingerprint[:12]}")
+        known = (entry.acquisition_auroc, entry.test_auroc, entry.test_accuracy)
+        figures = ("–" if value is None else f"{value:.4f}" for value in known)
+        named = (str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d}")
+        tables[entry.data_fingerprint].add_row(*named, *figures, ", ".join(entry.aliases))
+    for table in tables.values():
+        console.print(table)
 
 
 def show(config: Config, console: Console, reference: str, *, as_json: bool) -> None:
@@ -54,6 +58,11 @@ def serve(config: Config, console: Console) -> None:
     command = Registry(config.registry).ui_command()
     console.print("MLflow's page will be at http://127.0.0.1:5000 in a few seconds; Ctrl-C ends it", highlight=False)
     subprocess.run(command, check=True)
+
+
+def _table(title: str) -> Table:
+    headers = ("version", "recipe", "created", "AUROC,\nacquisition\nrandomised", "test\nAUROC", "test\naccuracy", "alias")
+    return Table(*headers, title=title, title_justify="left")
 
 
 def _print_json(value: Any) -> None:

@@ -92,7 +92,7 @@ def test_any_film_is_explained_by_several_methods(project):
     films = sorted((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))[:2]
     printed = project.run("explain", *map(str, films), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]')
     assert "trained on synthetic phantom radiographs" in printed
-    assert printed.count("probability of PNEUMONIA") == 2
+    assert printed.count("score for PNEUMONIA") == 2
     assert len(list((project.root / "reports" / "explained").glob("*-v2.png"))) == 2
 
 

@@ -200,7 +200,7 @@ def unmeasured(model: ModelResult, lacking: Mapping[str, str]) -> list[Reason]:
     return [
         Reason(
             "unmeasured",
-            f"Of {model.name} this page has no {listed(list(lacking))}: run {commands}, then pneumo report.",
+            f"This page lacks {listed(list(lacking))} of {model.name}: run {commands}, then pneumo report.",
             "checklist",
         )
     ]

@@ -84,7 +84,7 @@ def test_what_the_page_lacks_of_the_model_is_said_first(inputs):
     given = inputs()
     first = weighed(given, lacking={"robustness curves": "robustness"}).reasons[0]
     assert (first.topic, first.place) == ("unmeasured", "checklist")
-    assert "has no robustness curves: run pneumo robustness, then pneumo report" in first.sentence
+    assert "lacks robustness curves of weighted $x^$ v2: run pneumo robustness, then pneumo report" in first.sentence
 
 
 def test_each_kind_of_pneumonia_and_the_worth_of_the_probability_are_told(inputs):

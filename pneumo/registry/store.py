@@ -20,6 +20,7 @@ from pneumo.registry.connection import connect, import_mlflow, one_line, told_in
 from pneumo.registry.entry import Entry, headline
 from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
 from pneumo.registry.openings import Opening, note_opening, read_openings
+from pneumo.startup import quiet_start
 
 if TYPE_CHECKING:
     import keras
@@ -166,7 +167,8 @@ class Registry:
         """
         with self._model_file(entry, f"models:/{MODEL_NAME}/{entry.version}/{files.MODEL}") as path:
             # Imported here: listing models must not take Keras' six seconds.
-            import keras  # noqa: PLC0415
+            with quiet_start():
+                import keras  # noqa: PLC0415
 
             if files.sha256(path) != entry.model_sha256:
                 raise UserError(

@@ -126,9 +126,9 @@ def verdicts(model: ModelWorth) -> list[str]:
 
 
 def in_short(model: ModelWorth) -> str:
-    """Name the methods whose maps of a model show no warning sign."""
+    """Name the methods whose maps of a model show no warning sign: no proof, as a measure on which all tie says nothing."""
     sound = [each.method for each in model.methods if each.method != BASELINE and not _wrong(model, each)]
-    return f"{listed(sound)} pass{'' if len(sound) > 1 else 'es'} every check" if sound else "no method passes every check"
+    return f"no check speaks against {listed(sound)}" if sound else "some check speaks against every method"
 
 
 def _wrong(model: ModelWorth, method: MethodWorth) -> list[str]:
@@ -153,7 +153,7 @@ def _against_the_baseline(model: ModelWorth, method: MethodWorth) -> list[str]:
         for name, better in directions.items()
         if name in values and beats(values[name], of_baseline[name], better) is False
     ]
-    return [f"no better than {BASELINE} by {listed(lost)}"] if lost else []
+    return [f"worse than {BASELINE} by {listed(lost)}"] if lost else []
 
 
 def _warnings(method: MethodWorth) -> list[str]:

@@ -102,7 +102,7 @@ def test_a_method_no_better_than_chance_is_marked_and_named(inputs):
     (row,) = (row for row in re.findall(r"<tr[^>]*><th scope=\"row\">lots</th>(.*?)</tr>", html) if "✗" in row)
     assert row.count("✗") == len(FAITHFULNESS)
     assert verdicts(poor) == [
-        f"lots: no better than {BASELINE} by average drop, average increase, coherency, insertion and deletion."
+        f"lots: worse than {BASELINE} by average drop, average increase, coherency, insertion and deletion."
     ]
     assert "Against what is there" not in html
 

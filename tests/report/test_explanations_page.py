@@ -101,9 +101,7 @@ def test_a_method_no_better_than_chance_is_marked_and_named(inputs):
     html = report(given).with_name("explanations.html").read_text()
     (row,) = (row for row in re.findall(r"<tr[^>]*><th scope=\"row\">lots</th>(.*?)</tr>", html) if "✗" in row)
     assert row.count("✗") == len(FAITHFULNESS)
-    assert verdicts(poor) == [
-        f"lots: worse than {BASELINE} by average drop, average increase, coherency, insertion and deletion."
-    ]
+    assert verdicts(poor) == [f"lots: worse than {BASELINE} by average drop, average increase, coherency, insertion and deletion."]
     assert "Against what is there" not in html
 
 

@@ -52,7 +52,8 @@ def run(config: Config, console: Console) -> None:
     cohort, parts = load_cohort(config, console)
     found = []
     for number, (name, recipe) in enumerate(recipes.items(), start=1):
-        console.print(f"{number} of {len(recipes)}: the recipe without {name}", highlight=False)
+        what = "the whole recipe" if recipe is config.robust else f"the recipe without {name}"
+        console.print(f"{number} of {len(recipes)}: {what}", highlight=False)
         study = define(config, f"robust-without-{re.sub(r'[^a-z]+', '-', name)}", recipe, cohort, parts)
         trained = train(study, console)
         found.append(Variant(name, study, trained, lock(study, trained.model)))

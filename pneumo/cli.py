@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,6 +105,7 @@ def _configure(parser: "_Parser", arguments: list[str], takes: str = "") -> tupl
     )
     chosen = parser.parse_args(arguments)
     command_line(parsed_args=chosen)
+    _check_environment()
     if chosen.config is not None:
         _check_yaml(chosen.config)
 
@@ -124,6 +126,17 @@ def _configure(parser: "_Parser", arguments: list[str], takes: str = "") -> tupl
         return Config(**Sourced().model_dump()), chosen
     except ValidationError as error:
         raise UserError(_readable(error)) from None
+
+
+def _check_environment() -> None:
+    """Refuse a misspelt variable, which pydantic would pass over: a lost PNEUMO_DATA would bring in the phantom cohort."""
+    prefix = str(Config.model_config["env_prefix"])
+    known = {f"{prefix}{name.replace('.', '__').upper()}" for name in _names(Config)}
+    for variable in os.environ:
+        if variable.upper().startswith(prefix) and variable.upper() not in known:
+            nearest = difflib.get_close_matches(variable.upper(), known, n=1)
+            advice = f"did you mean `{nearest[0]}`?" if nearest else "unset it"
+            raise UserError(f"environment variable `{variable}` names no setting; {advice}")
 
 
 def _check_yaml(path: Path) -> None:

@@ -74,6 +74,20 @@ def test_data_come_from_pneumo_data_and_an_empty_one_is_none(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("PNEUMO_DAT", "environment variable `PNEUMO_DAT` names no setting; did you mean `PNEUMO_DATA`?"),
+        ("PNEUMO_BASELIN__FIT__EPOCHS", "did you mean `PNEUMO_BASELINE__FIT__EPOCHS`?"),
+        ("PNEUMO_BASELINE__FIT__EPOHS", "did you mean `PNEUMO_BASELINE__FIT__EPOCHS`?"),
+        ("PNEUMO_QQQQQQQQQQQQQQQQ", "names no setting; unset it"),
+    ],
+)
+def test_a_misspelt_variable_is_not_passed_over(capsys, monkeypatch, variable, said):
+    monkeypatch.setenv(variable, "3")
+    assert said in complaint(capsys, "prepare")
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["basline"], "invalid choice: 'basline'"),

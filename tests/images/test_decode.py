@@ -62,9 +62,11 @@ def test_a_truncated_film_is_an_error_not_half_a_picture(tmp_path: Path) -> None
         decode(tmp_path / "film.jpeg", 64, "squash")
 
 
-@pytest.mark.skipif("PNEUMO_ORIGINALS" not in os.environ, reason="PNEUMO_ORIGINALS names no radiographs at their original size")
+@pytest.mark.skipif(
+    "PNEUMO_AUDIT__ORIGINALS" not in os.environ, reason="PNEUMO_AUDIT__ORIGINALS names no radiographs at their original size"
+)
 def test_reduced_decoding_of_real_radiographs_loses_nothing_visible() -> None:
-    films = sorted(Path(os.environ["PNEUMO_ORIGINALS"]).rglob("*.jpeg"))[::4]
+    films = sorted(Path(os.environ["PNEUMO_AUDIT__ORIGINALS"]).rglob("*.jpeg"))[::4]
     full = [np.asarray(Image.open(film).convert("L").resize((150, 150), Image.Resampling.BILINEAR), dtype=int) for film in films]
     difference = np.abs(np.stack([decode(film, 150, "squash") for film in films]) - np.stack(full))
     assert difference.mean() < 0.5

@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted resnet50 gradcam robustness heatmaps hpo heads crossval ablate ingredients data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted robust resnet50 gradcam robustness heatmaps hpo heads crossval ablate ingredients data ui bench reproduce test test-all lint types contracts format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -24,7 +24,7 @@ help: ## List the targets
 install: $(INSTALLED) ## Build the environment in .venv (the other targets do so by themselves)
 
 $(INSTALLED): pyproject.toml requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "pneumo needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "pneumo needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
 # Compiled once: where Python is told to write no bytecode, as in many containers, each start of TensorFlow would take twice as long.
@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 
-train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register every model
+train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register four kinds of network
 	$(PNEUMO) prepare $(OPTIONS)
 	$(PNEUMO) audit $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
@@ -106,5 +106,6 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
 
+# Where the test split was opened stays on record.
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) data/cache data/phantom models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained
+	rm -rf $(VENV) data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained

@@ -22,7 +22,7 @@ from pneumo.startup import quiet_start
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
-EXPLAIN = "Draw where a registered model looks on films of your own, by several methods side by side."
+EXPLAIN = "Draw heatmaps of a registered model on films of your own, by several methods side by side."
 REGISTRY = "List, show and promote registered models; open MLflow's own page on them."
 DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers and an honest report."
 

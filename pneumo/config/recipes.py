@@ -138,7 +138,7 @@ class Recipe(Training):
 
 
 class Robust(Training):
-    """A residual network, trained from scratch so that it cannot tell how a film was made; several seeds and their ensemble."""
+    """A residual network, trained from scratch under randomised acquisition; several seeds and their ensemble."""
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 128
     """Side of the square that images are resized to, in pixels."""
@@ -166,7 +166,7 @@ class Backbone(Settings):
     architecture: Architecture = "ResNet50"
     """The backbone; its own preprocessing goes into the model."""
     weights: Literal["imagenet", "none"] | Path = "imagenet"
-    """imagenet: fetched by Keras where there is a network, or the file put where it says; none: random; or a file of weights."""
+    """imagenet: fetched into Keras' cache where there is a network, or put there by hand; none: random; or a file of weights."""
     head_units: tuple[Positive, ...] = (128,)
     """Units of the dense layers between the pooled features and the logit, in order."""
     head_dropout: Fraction = 0.3

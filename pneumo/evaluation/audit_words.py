@@ -80,8 +80,8 @@ def floor_sentence(floor: PixelFloor) -> str:
     return (
         f"A logistic regression on {floor.side_px} × {floor.side_px} pixels reaches an AUROC of {_told(floor.cross_validated)} on "
         f"{floor.folds} folds of train and of {_told(floor.test)} on test, where at 0.5 it finds {_share(floor.sensitivity)} of "
-        f"the PNEUMONIA and clears {_share(floor.specificity)} of the NORMAL. It sees neither shapes nor texture: a network has to "
-        "beat it on test."
+        f"the PNEUMONIA and clears {_share(floor.specificity)} of the NORMAL. It sees coarse grey values at fixed places, and "
+        "neither texture nor a shape that moves: a network has to beat it on test."
     )
 
 

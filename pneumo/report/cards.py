@@ -18,7 +18,7 @@ INTENDED = (
 FORBIDDEN = (
     "Any decision about a patient, alone or beside a reader: it is not a medical device, and nobody has tried it in a clinic.",
     "Films of other ages, hospitals or views, or made in another way, unless it has been measured on them first.",
-    "Anything but pneumonia: NORMAL means that it sees no pneumonia, not that a child is well.",
+    "Anything but pneumonia: NORMAL means that it sees no pneumonia, not that a patient is well.",
     "Labelling other collections of films without a reader's check.",
 )
 

@@ -14,6 +14,7 @@ from pneumo.evaluation.scores import Evaluation
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult
 from pneumo.report.statistics import Statistics
 
+OFFICIAL_TEST_IMAGES = 624
 PARTS = ("training", "validation", "test", "unused")
 SUBTYPES = ("normal", "bacterial", "viral", "unknown")
 _AT = {

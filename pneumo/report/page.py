@@ -20,7 +20,7 @@ from pneumo.report.drawing import Picture
 from pneumo.report.explanations_page import explanations_section
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
 from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
-from pneumo.report.numbers import COMPARED, gap, metrics, value
+from pneumo.report.numbers import COMPARED, OFFICIAL_TEST_IMAGES, gap, metrics, value
 from pneumo.report.provenance import provenance
 from pneumo.report.rendering import render
 from pneumo.report.robustness_section import RobustnessSection, robustness_section
@@ -29,7 +29,6 @@ from pneumo.report.trust import count_openings, weigh
 from pneumo.report.words import PARTS_SAID, RULES_SAID
 from pneumo.report.writing import INDEX, write_files
 
-OFFICIAL_TEST_IMAGES = 624
 # What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
 SCORED = {
     "accuracy": "Accuracy",

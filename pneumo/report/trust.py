@@ -93,7 +93,7 @@ def weigh(
             *reasons.subtypes(found),
             reasons.calibration(found),
             *reasons.floor(audit, found),
-            *reasons.reference(cohort, found),
+            *reasons.reference(model, cohort, found),
             *reasons.seeds(model, families),
             reasons.shortcuts(audit),
             reasons.opened(model, openings),

@@ -7,7 +7,7 @@ STAGES = {
     "audit": "Look for leakage, and for what the making of the films gives away of their label.",
     "baseline": "Train, evaluate and register the plain CNN.",
     "weighted": "Train, evaluate and register the class-weighted CNN with dropout.",
-    "robust": "Train and register networks that cannot read the acquisition off a film, of several seeds, and their ensemble.",
+    "robust": "Train and register residual networks under randomised acquisition, of several seeds, and their ensemble.",
     "resnet50": "Train a head on a frozen ImageNet backbone, fine-tune both, evaluate and register.",
     "heads": "Search for the best head on the frozen backbone of resnet50, layer by layer.",
     "hpo": "Search learning rate and dropout, and register the best network.",

@@ -24,7 +24,7 @@ def run(config: Config, console: Console) -> None:
         console.print(f"Ignored {count} foreign entries: {kind}")
     for problem, films in cohort.left_out.groupby("problem"):
         console.print(f"Left out {len(films)} radiographs: {problem}")
-    recipes = (config.baseline, config.weighted, config.resnet50)
+    recipes = (config.baseline, config.weighted, config.robust, config.resnet50)
     for size_px, resize in sorted({(recipe.image_size_px, recipe.resize) for recipe in recipes}):
         pixel_cache(cohort, size_px, resize, config.cohort.directory)
     console.print(f"Table and pixels in {cache_folder(cohort.root, config.cohort.directory)}\nNext: pneumo audit", highlight=False)

@@ -37,30 +37,35 @@ def run(config: Config, console: Console) -> int:
     phantom = config.model_copy(
         update={"data": None, "cohort": config.cohort.model_copy(update={"phantom": config.reproduce.phantom})}
     )
-    complaints = _check(phantom, "phantom", console)
-    if config.data is not None:
-        complaints += _check(config, config.data.stem, console)
+    cohorts = {"phantom": phantom} | ({} if config.data is None else {config.data.stem: config})
+    for name in cohorts:
+        file = _expectations(config, name)
+        if not (config.reproduce.update or file.exists()):
+            raise UserError(f"{file}: no expectations for this cohort yet; `pneumo reproduce --reproduce.update true` writes them")
+    complaints = [complaint for name, of_cohort in cohorts.items() for complaint in _check(of_cohort, name, console)]
     for complaint in complaints:
         console.print(f"[red]DRIFT[/red] {complaint}", highlight=False, soft_wrap=True)
     return int(bool(complaints))
 
 
+def _expectations(config: Config, name: str) -> Path:
+    return config.reproduce.expectations / f"{name}.json"
+
+
 def _check(config: Config, name: str, console: Console) -> list[str]:
+    file = _expectations(config, name)
     first, second = (in_fresh_process(observe, config) for _ in range(2))
     complaints = [
         f"{name}: {part} predictions differ between two runs of the same study"
         for part in ("validation", "test")
         if first[f"predictions_{part}"] != second[f"predictions_{part}"]
     ]
-    file = config.reproduce.expectations / f"{name}.json"
     observed = {key: value for key, value in first.items() if not key.startswith("predictions_")}
     if config.reproduce.update:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(observed, indent=1) + "\n")
         console.print(f"{name}: expectations written to {file}", highlight=False)
         return complaints
-    if not file.exists():
-        raise UserError(f"{file}: no expectations for this cohort yet; `pneumo reproduce --reproduce.update true` writes them")
     complaints += [f"{name}: {drift}" for drift in drifts(observed, json.loads(file.read_text()))]
     if not complaints:
         figures = sum(len(group) for group in observed.values())

@@ -1,4 +1,4 @@
-"""The residual CNN that cannot read the acquisition off a film, from several seeds, and their ensemble."""
+"""The residual CNN trained under randomised acquisition, from several seeds, and their ensemble."""
 
 from rich.console import Console
 

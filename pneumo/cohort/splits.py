@@ -1,5 +1,6 @@
 """Which radiographs train, which select and which test: by patient, so that nobody is on two sides."""
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -36,6 +37,11 @@ def partition(cohort: Cohort, settings: config.Cohort) -> pd.Series:
                     f"{settings.validation_fraction:g} must take some and leave some; add patients or change it"
                 )
     return purpose
+
+
+def validation_fingerprint(cohort: Cohort, parts: pd.Series) -> str:
+    """Name the validation films of a division by their hash: what was measured on others cannot be ranked beside it."""
+    return hashlib.sha256("\n".join(sorted(cohort.table.loc[parts == "validation", "path"])).encode()).hexdigest()
 
 
 def folds(table: pd.DataFrame, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -46,6 +46,8 @@ class Record(BaseModel):
     data_name: str
     """Name of the cohort's folder, never a path."""
     data_fingerprint: str
+    validation_fingerprint: str | None = None
+    """Of the films that the threshold was locked on; None in records from before it was kept."""
     partition: dict[str, dict[str, dict[str, int]]]
     """Images and patients of each class in training, validation and test."""
     class_names: tuple[str, str]

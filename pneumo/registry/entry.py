@@ -23,6 +23,8 @@ class Entry(BaseModel):
     model_sha256: str
     data_name: str
     data_fingerprint: str
+    validation_fingerprint: str | None = None
+    """None in entries from before it was listed."""
     threshold: float
     validation_auroc: float | None = None
     acquisition_auroc: float | None = None
@@ -43,6 +45,7 @@ def headline(record: Record) -> dict[str, str]:
         "synthetic": record.synthetic,
         "data_name": record.data_name,
         "data_fingerprint": record.data_fingerprint,
+        "validation_fingerprint": record.validation_fingerprint,
         "threshold": record.threshold,
         "validation_auroc": record.validation.auroc,
         "acquisition_auroc": record.acquisition.auroc,

@@ -102,15 +102,21 @@ class Registry:
             ]
         return sorted((entry for entry in found if recipe in (None, entry.recipe)), key=lambda entry: entry.version)
 
-    def newest(self, data_fingerprint: str) -> list[Entry]:
-        """List the newest model of each recipe among those trained on one cohort.
+    def newest(self, data_fingerprint: str, validation_fingerprint: str) -> list[Entry]:
+        """List the newest model of each recipe among those trained on one cohort and validated on the same films of it.
 
         Raises:
-            UserError: none was trained on it.
+            UserError: none was.
         """
-        by_recipe = {entry.recipe: entry for entry in self.entries() if entry.data_fingerprint == data_fingerprint}
-        if not by_recipe:
+        of_cohort = [entry for entry in self.entries() if entry.data_fingerprint == data_fingerprint]
+        if not of_cohort:
             raise UserError(f"No model of this cohort is registered in {self._location}: run `make train` first")
+        by_recipe = {entry.recipe: entry for entry in of_cohort if entry.validation_fingerprint in {None, validation_fingerprint}}
+        if not by_recipe:
+            raise UserError(
+                f"The models of this cohort in {self._location} were validated on other films: give the settings of `cohort` that "
+                "they were trained with"
+            )
         return list(by_recipe.values())
 
     def newest_experiments(self, kind: type[AnyExperiment], data_fingerprint: str) -> list[Kept[AnyExperiment]]:

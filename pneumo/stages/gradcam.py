@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pneumo.cohort.index import index
+from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
 from pneumo.explain.explainer import Explainer
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
@@ -14,7 +15,7 @@ def run(config: Config, console: Console) -> None:
     """Draw heatmaps of each recipe's newest model on its most confident false positives and false negatives."""
     registry = Registry(config.registry)
     cohort = index(config)
-    entries = registry.newest(cohort.fingerprint)
+    entries = registry.newest(cohort.fingerprint, validation_fingerprint(cohort, partition(cohort, config.cohort)))
     for entry in track(entries, "Heatmaps", console=console, transient=True):
         record = registry.record(entry)
         mistakes = most_confident_mistakes(registry.predictions(entry, "test"), record.threshold, config.gradcam.cases)

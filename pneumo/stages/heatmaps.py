@@ -14,13 +14,15 @@ from rich.progress import track
 from pneumo.cohort.derived import replacing
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.phantom import marker, masks
+from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
 from pneumo.evaluation.explanation import FILE, FOLDER, Explanations, MethodWorth, ModelWorth, ShownCase
 from pneumo.evaluation.kept import in_report, keep, kept
 from pneumo.evaluation.record import Record
 from pneumo.explain import inspection_picture, side_by_side
 from pneumo.explain.cam import labels
-from pneumo.explain.comparison import Comparison, Films, KnownLesions
+from pneumo.explain.comparison import SHUFFLES, Comparison, Films, KnownLesions
+from pneumo.explain.faithfulness import BLUR_SHARE, STEPS
 from pneumo.explain.gallery import most_confident_mistakes
 from pneumo.explain.inspection import inspect
 from pneumo.images.cache import pixel_cache
@@ -41,12 +43,15 @@ def run(config: Config, console: Console) -> None:
     file = config.report.directory / FILE
     before = kept(file, Explanations)
     models: list[ModelWorth] = []
-    for subject in _subjects(registry, cohort):
-        found = next((one for one in before.models if _is_of(one, subject.entry, config)), None) if before else None
+    measured = before.models if before else ()
+    for subject in _subjects(registry, cohort, validation_fingerprint(cohort, partition(cohort, config.cohort))):
+        found = next((one for one in measured if _is_of(one, subject.entry, config)), None)
         models.append(found or _measure(subject, cohort, config, console))
         console.print(f"{_sentence(models[-1])}{' (measured before)' if found else ''}", highlight=False, soft_wrap=True)
-        # After each model, so that a run which is killed goes on with the next.
-        keep(file, Explanations(models=tuple(models)))
+        # After each model, so that a run which is killed goes on with the next; what is still to come is kept as it was.
+        done = {model.version for model in models}
+        keep(file, Explanations(models=(*models, *(model for model in measured if model.version not in done))))
+    keep(file, Explanations(models=tuple(models)))
     console.print(f"Kept for the report in {file}\nNext: pneumo report", highlight=False, soft_wrap=True)
 
 
@@ -59,15 +64,17 @@ class Subject:
     record: Record
 
 
-def _subjects(registry: Registry, cohort: Cohort) -> list[Subject]:
+def _subjects(registry: Registry, cohort: Cohort, validated_on: str) -> list[Subject]:
     """Each recipe's newest model; those whose ensemble is among them are left out."""
-    subjects = [Subject(registry, entry, registry.record(entry)) for entry in registry.newest(cohort.fingerprint)]
+    entries = registry.newest(cohort.fingerprint, validated_on)
+    subjects = [Subject(registry, entry, registry.record(entry)) for entry in entries]
     members = {version for subject in subjects for version in subject.record.members}
     return [subject for subject in subjects if subject.entry.version not in members]
 
 
 def _settings(config: Config) -> dict[str, object]:
-    return {"heatmaps": config.heatmaps.model_dump(mode="json"), "lots": config.lots.model_dump(mode="json")}
+    measures = {"steps": STEPS, "blur_share": BLUR_SHARE, "shuffles": SHUFFLES}
+    return {"heatmaps": config.heatmaps.model_dump(mode="json"), "lots": config.lots.model_dump(mode="json"), "measures": measures}
 
 
 def _is_of(model: ModelWorth, entry: Entry, config: Config) -> bool:

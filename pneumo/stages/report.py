@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.published import is_published
-from pneumo.cohort.splits import partition
+from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
 from pneumo.evaluation.ablation import Ablation
 from pneumo.evaluation.cross_validation import CrossValidation
@@ -25,8 +25,12 @@ def run(config: Config, console: Console) -> None:
     """Write the page on each recipe's newest model of this cohort, and on its newest experiments."""
     registry = Registry(config.registry)
     cohort = index(config)
-    entries = registry.newest(cohort.fingerprint)
     parts = partition(cohort, config.cohort)
+    validated_on = validation_fingerprint(cohort, parts)
+    entries = registry.newest(cohort.fingerprint, validated_on)
+    for entry in registry.entries():
+        if entry.data_fingerprint == cohort.fingerprint and entry.validation_fingerprint not in {None, validated_on}:
+            console.print(f"Left out: {entry.recipe} v{entry.version}, validated on other films", highlight=False)
     facts = CohortFacts(
         name=cohort.root.name,
         table=cohort.table.assign(part=parts),

@@ -13,6 +13,7 @@ from pneumo.cohort.film import UnreadableError
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.layout import printable
 from pneumo.cohort.parallel import in_parallel
+from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.evaluation.kept import keep, kept
@@ -37,7 +38,8 @@ def run(config: Config, console: Console) -> None:
     found = kept(file, Robustness)
     measured = found.models if found else ()
     models: list[ModelRobustness] = []
-    for entry in registry.newest(cohort.fingerprint):
+    validated_on = validation_fingerprint(cohort, partition(cohort, config.cohort))
+    for entry in registry.newest(cohort.fingerprint, validated_on):
         before = next((model for model in measured if _is_of(model, entry, config.robustness.films)), None)
         models.append(before or _measure(registry, entry, cohort, config.robustness.films, console))
         console.print(f"{sentence(models[-1])}{' (measured before)' if before else ''}", highlight=False, soft_wrap=True)

@@ -49,7 +49,7 @@ def test_a_result_is_no_model(finished):
     registry = registry_in(finished)
     assert registry.entries() == []
     with pytest.raises(UserError, match="run `make train` first"):
-        registry.newest("f00d")
+        registry.newest("f00d", "films")
 
 
 def test_mlflow_shows_settings_mean_and_figures(finished):

@@ -74,9 +74,21 @@ def test_entries_list_the_newest_last_with_their_headline(finished):
 
 def test_newest_gives_each_recipe_of_a_cohort_once(finished):
     registry = registry_in(finished[0])
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d")} == {"baseline": 3, "weighted": 2}
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "films")} == {"baseline": 3, "weighted": 2}
     with pytest.raises(UserError, match=r"No model of this cohort is registered in .*models: run `make train` first"):
-        registry.newest("another cohort")
+        registry.newest("another cohort", "films")
+
+
+def test_models_validated_on_other_films_are_not_set_beside(folder):
+    registry = registry_in(folder)
+    record = tiny_record("baseline").model_copy(update={"validation_fingerprint": "others"})
+    for fingerprint in ("f00d", "another cohort"):
+        changed = record.model_copy(update={"data_fingerprint": fingerprint})
+        registry.add(changed, tiny_model(), dict.fromkeys(("validation", "acquisition", "test"), tiny_predictions()))
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "films")} == {"baseline": 3, "weighted": 2}
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "others")} == {"baseline": 4, "weighted": 2}
+    with pytest.raises(UserError, match="validated on other films: give the settings of `cohort` that they were trained with"):
+        registry.newest("another cohort", "films")
 
 
 @pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])

@@ -4,8 +4,9 @@ from rich.console import Console
 
 from pneumo.config import Config
 from pneumo.nets import ensemble
-from pneumo.registry import Registry
+from pneumo.registry import Entry, Registry
 from pneumo.study import Study, Trained, load, register, train
+from pneumo.study.fitting import delete_state, registered_version
 from pneumo.training.precision import prepare
 
 NAME = "robust"
@@ -14,16 +15,26 @@ NAME = "robust"
 def run(config: Config, console: Console) -> None:
     """Train and register one network a seed, then register the mean of their logits as a model of its own."""
     registry = Registry(config.registry)
-    # All are trained before the first is registered, so that a run which was killed trains none of them again.
+    # No state is deleted before all are registered, so that a run which was killed trains and tests none of them again.
     trained = [_train_seed(config, seed, console) for seed in config.robust.seeds]
     precision = prepare(config.robust.fit)
-    entries = [register(study, each, precision, registry, console, family=NAME) for study, each in trained]
-    if len(entries) == 1:
-        return
-    model = ensemble.build([registry.load(entry) for entry in entries])
-    seconds = sum(each.seconds for _, each in trained)
-    study = load(config, f"{NAME}-ensemble", config.robust, console)
-    register(study, Trained(model, {}, seconds), precision, registry, console, members=entries)
+    entries = [
+        _registered(study, registry) or register(study, each, precision, registry, console, family=NAME, finished=False)
+        for study, each in trained
+    ]
+    if len(entries) > 1:
+        model = ensemble.build([registry.load(entry) for entry in entries])
+        seconds = sum(each.seconds for _, each in trained)
+        whole = load(config, f"{NAME}-ensemble", config.robust, console)
+        register(whole, Trained(model, {}, seconds), precision, registry, console, members=entries)
+    for study, _ in trained:
+        delete_state(study)
+
+
+def _registered(study: Study, registry: Registry) -> Entry | None:
+    """Find what a run that was killed had registered of this training."""
+    version = registered_version(study)
+    return next((entry for entry in registry.entries(study.name) if entry.version == version), None)
 
 
 def _train_seed(config: Config, seed: int, console: Console) -> tuple[Study, Trained]:

@@ -1,5 +1,6 @@
 """Training a study's network, whatever kind of recipe it has."""
 
+import os
 import shutil
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import filelock
 import keras
 from rich.console import Console
 
+from pneumo.cohort.derived import write_atomically
 from pneumo.config import Recipe, Robust, Training, Transfer
 from pneumo.errors import UserError
 from pneumo.evaluation.record import Phase
@@ -16,6 +18,8 @@ from pneumo.study.scoring import augmented_batches, batches_of, class_weight, tr
 from pneumo.study.transfer import train_in_phases
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.state import History
+
+REGISTERED = "registered"
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,32 @@ def train(study: Study, console: Console) -> Trained:
 def delete_state(study: Study) -> None:
     """Delete what a study's training would go on from, once nobody will ask for it again."""
     for state in list(study.directory.rglob("state")):
-        shutil.rmtree(state, ignore_errors=True)
+        # Out of the way first: what a kill leaves of it is then never taken for a state.
+        deleted = state.with_name(f"deleted-{os.getpid()}")
+        state.rename(deleted)
+        shutil.rmtree(deleted, ignore_errors=True)
+
+
+def note_registered(study: Study, version: int) -> None:
+    """Write down, beside what the training would go on from, that it need not be registered again."""
+    write_atomically(study.directory / "state" / REGISTERED, str(version))
+
+
+def registered_version(study: Study) -> int | None:
+    """Version that this very training was registered as, until its state is deleted."""
+    note = study.directory / "state" / REGISTERED
+    return int(note.read_text()) if note.exists() else None
 
 
 def _train_at_once(study: Study, weights: dict[int, float] | None, console: Console) -> Trained:
     settings = study.recipe.fit
-    model = _build(study.recipe)
+    try:
+        model = _build(study.recipe)
+    except ValueError as error:
+        size_px, why = study.recipe.image_size_px, str(error).splitlines()[0]
+        raise UserError(
+            f"{study.name}: no such network at {size_px} px ({why}); raise image_size_px or shorten network.filters"
+        ) from error
     compile_model(model, settings)
     return Trained(
         *fit(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
+from pneumo.cohort.splits import validation_fingerprint
 from pneumo.config import Robust, Transfer
 from pneumo.evaluation.record import Record
 from pneumo.evaluation.scores import evaluate
@@ -15,7 +16,7 @@ from pneumo.evaluation.search_result import SearchResult
 from pneumo.registry import Entry, Registry
 from pneumo.report.figures import learning_curves
 from pneumo.study.definition import Study, software
-from pneumo.study.fitting import Trained, delete_state
+from pneumo.study.fitting import Trained, delete_state, note_registered
 from pneumo.study.locking import lock
 from pneumo.study.provenance import git_commit, hardware
 from pneumo.study.scoring import predict
@@ -36,6 +37,7 @@ def register(
     figures: Mapping[str, bytes] = MappingProxyType({}),
     family: str | None = None,
     members: Sequence[Entry] = (),
+    finished: bool = True,
 ) -> Entry:
     """Lock the threshold and the temperature on validation, open the test split once, and record it all with the model.
 
@@ -44,6 +46,7 @@ def register(
         figures: further pictures to keep with the model, PNG by file name.
         family: what the models of several seeds have in common.
         members: the models that an ensemble averages.
+        finished: whether the training's state may go; if not, it stays, with a note of the version.
     """
     locked = lock(study, trained.model)
     openings = registry.note_test_opening(study.name, study.cohort.fingerprint)
@@ -62,6 +65,7 @@ def register(
         synthetic=study.cohort.synthetic,
         data_name=study.cohort.root.name,
         data_fingerprint=study.cohort.fingerprint,
+        validation_fingerprint=validation_fingerprint(study.cohort, study.parts),
         partition=describe_partition(study),
         class_names=CLASS_NAMES,
         image_size_px=study.recipe.image_size_px,
@@ -92,7 +96,10 @@ def register(
         pictures = _pictures(record, figures, Path(folder))
         entry = registry.add(record, trained.model, parts, pictures)
     # Only now: until the model is listed, its training must be there to go on from.
-    delete_state(study)
+    if finished:
+        delete_state(study)
+    else:
+        note_registered(study, entry.version)
     _announce(entry, record, console)
     return entry
 

@@ -11,8 +11,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from pneumo.images.batches import evaluation_batches, training_batches, view_batches
 from pneumo.study.definition import Study
 
-# The same for every model, so that all are tuned on the same views.
+# The same for every model, so that all are tuned on the same views: a draw belongs to a place in a batch.
 VIEW_SEED = 0
+VIEW_BATCH_SIZE = 32
 
 
 def class_weight(y_true: np.ndarray) -> dict[int, float]:
@@ -38,7 +39,7 @@ def predict_under_other_acquisition(study: Study, model: keras.Model) -> pd.Data
     views = []
     for view in range(recipe.acquisition_views):
         batches = view_batches(
-            study.pixels, rows, changes=recipe.acquisition, view=view, seed=VIEW_SEED, batch_size=recipe.fit.batch_size
+            study.pixels, rows, changes=recipe.acquisition, view=view, seed=VIEW_SEED, batch_size=VIEW_BATCH_SIZE
         )
         scores = model.predict(batches, verbose=0)[:, 0].astype(float)
         views.append(table.assign(y_score=scores, view=view + 1))

@@ -14,15 +14,31 @@ from pneumo.stages import robust
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("robust")
+class Killed(Exception):  # noqa: N818 - it stands for a signal
+    pass
+
+
+class KillingConsole(Console):
+    """Ends the process' work, as a signal would, when the first model has been registered."""
+
+    def print(self, *objects, **options):
+        super().print(*objects, **options)
+        if objects and str(objects[0]).startswith("Registered"):
+            raise Killed
+
+
+def configured(folder):
     recipe = {"image_size_px": 32, "seeds": (3, 5), "network": {"filters": (4, 8), "blocks": 1}}
-    config = Config(
+    return Config(
         cohort={"directory": folder / "data", "phantom": {"patients": 60, "size_px": 64}},
         registry={"directory": folder / "models"},
         robust=recipe | {"fit": {"epochs": 2, "batch_size": 16, "precision": "float32"}},
     )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    config = configured(tmp_path_factory.mktemp("robust"))
     console = Console(file=io.StringIO(), width=200)
     robust.run(config, console)
     return Registry(config.registry), console.file.getvalue()
@@ -55,3 +71,17 @@ def test_the_threshold_comes_from_validation_under_other_acquisition_and_before_
         assert record.test_openings == number
         assert record.test_openings_of_recipe == 1
     assert output.count("test split was opened") == 3
+
+
+def test_killed_while_registering_nothing_is_trained_or_tested_twice(tmp_path):
+    config = configured(tmp_path)
+    with pytest.raises(Killed):
+        robust.run(config, KillingConsole(file=io.StringIO(), width=200))
+    console = Console(file=io.StringIO(), width=200)
+    robust.run(config, console)
+    registry = Registry(config.registry)
+    entries = registry.entries()
+    assert [entry.recipe for entry in entries] == ["robust-seed-3", "robust-seed-5", "robust-ensemble"]
+    assert len(registry.test_openings(entries[0].data_fingerprint)) == 3
+    assert "Epoch" not in console.file.getvalue()
+    assert not list((tmp_path / "models" / "training").rglob("epoch-*"))

@@ -1,0 +1,47 @@
+"""Scores of a study's parts."""
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pneumo.config import Cnn, Config, Fit, Recipe
+from pneumo.errors import UserError
+from pneumo.nets import cnn
+from pneumo.study import load, train
+from pneumo.study.scoring import predict_under_other_acquisition
+
+
+def study(folder, films, recipe):
+    config = Config(
+        data=films,
+        cohort={"directory": folder / "data", "validation_fraction": 0.5},
+        registry={"directory": folder / "models"},
+    )
+    return load(config, "tiny", recipe, quiet())
+
+
+def quiet():
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture(autouse=True)
+def float32_afterwards():
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_models_are_tuned_on_the_same_views_whatever_their_batch_size(tmp_path, kermany_folder):
+    recipes = [Recipe(image_size_px=16, network=Cnn(filters=(4,)), fit=Fit(batch_size=size)) for size in (2, 32)]
+    model = cnn.build(recipes[0].network, 16, seed=0)
+    small, large = (predict_under_other_acquisition(study(tmp_path, kermany_folder, recipe), model) for recipe in recipes)
+    assert len(small) > 2
+    np.testing.assert_allclose(small["y_score"], large["y_score"], atol=1e-5)
+
+
+def test_a_network_too_deep_for_its_image_is_refused(tmp_path, kermany_folder):
+    recipe = Recipe(image_size_px=16, network=Cnn(filters=(4, 4, 4, 4)))
+    with pytest.raises(UserError, match=r"tiny: no such network at 16 px .*; raise image_size_px or shorten network.filters"):
+        train(study(tmp_path, kermany_folder, recipe), quiet())

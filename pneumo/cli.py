@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSettingsSource, YamlConfigSettingsSource
+from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSettingsSource, SettingsError, YamlConfigSettingsSource
 from rich.console import Console
 
 from pneumo import __version__
@@ -24,6 +24,7 @@ USER_MISTAKE = 2
 INTERRUPTED = 130
 EXPLAIN = "Draw heatmaps of a registered model on films of your own, by several methods side by side."
 REGISTRY = "List, show and promote registered models; open MLflow's own page on them."
+AS_JSON = """a list is written as JSON, such as '["a", "b"]', and a group has no value of its own"""
 DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers and an honest report."
 
 
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except UserError as error:
         sys.stderr.write(f"pneumo: {error}\n")
+        return USER_MISTAKE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"pneumo: {where}{error.strerror or error}; see that it exists, may be written, and has room\n")
         return USER_MISTAKE
     except KeyboardInterrupt:
         sys.stderr.write("pneumo: interrupted; the same command goes on where it stopped\n")
@@ -104,7 +109,10 @@ def _configure(parser: "_Parser", arguments: list[str], takes: str = "") -> tupl
         Config, root_parser=parser, cli_avoid_json=True, cli_hide_none_type=True, cli_use_class_docs_for_groups=True
     )
     chosen = parser.parse_args(arguments)
-    command_line(parsed_args=chosen)
+    try:
+        command_line(parsed_args=chosen)
+    except SettingsError as error:
+        raise UserError(f"{error}; {AS_JSON}") from error
     _check_environment()
     if chosen.config is not None:
         _check_yaml(chosen.config)
@@ -126,6 +134,8 @@ def _configure(parser: "_Parser", arguments: list[str], takes: str = "") -> tupl
         return Config(**Sourced().model_dump()), chosen
     except ValidationError as error:
         raise UserError(_readable(error)) from None
+    except SettingsError as error:
+        raise UserError(f"{error}; {AS_JSON}") from error
 
 
 def _check_environment() -> None:
@@ -149,6 +159,8 @@ def _check_yaml(path: Path) -> None:
         raise UserError(f"--config {path} is not YAML ({where}{error.problem}); compare it with those in `configs/`") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path} is not YAML: {' '.join(str(error).split())}") from None
+    if isinstance(content, dict) and (odd := [key for key in content if not isinstance(key, str)]):
+        raise UserError(f"--config {path}: {odd[0]!r} names no setting; `pneumo COMMAND --help` lists them all")
     if content is not None and not isinstance(content, dict):
         raise UserError(f"--config {path} holds no settings: expected lines such as `baseline:` and below it `image_size_px: 150`")
 

@@ -79,11 +79,15 @@ def test_data_come_from_pneumo_data_and_an_empty_one_is_none(monkeypatch):
         ("PNEUMO_DAT", "environment variable `PNEUMO_DAT` names no setting; did you mean `PNEUMO_DATA`?"),
         ("PNEUMO_BASELIN__FIT__EPOCHS", "did you mean `PNEUMO_BASELINE__FIT__EPOCHS`?"),
         ("PNEUMO_BASELINE__FIT__EPOHS", "did you mean `PNEUMO_BASELINE__FIT__EPOCHS`?"),
+        (
+            "PNEUMO_COHORT__LEAVE_OUT",
+            'error parsing value for field "cohort" from source "EnvSettingsSource"; a list is written as JSON',
+        ),
         ("PNEUMO_QQQQQQQQQQQQQQQQ", "names no setting; unset it"),
     ],
 )
-def test_a_misspelt_variable_is_not_passed_over(capsys, monkeypatch, variable, said):
-    monkeypatch.setenv(variable, "3")
+def test_a_wrong_variable_is_told(capsys, monkeypatch, variable, said):
+    monkeypatch.setenv(variable, "unreadable")
     assert said in complaint(capsys, "prepare")
 
 
@@ -95,6 +99,13 @@ def test_a_misspelt_variable_is_not_passed_over(capsys, monkeypatch, variable, s
         (["baseline", "--baseline.fit.epochs", "0"], "setting `baseline.fit.epochs`: input should be greater than 0, got '0'"),
         (["baseline", "--baseline.fit.epochs", "many"], "setting `baseline.fit.epochs`: input should be a valid integer"),
         (["baseline", "--cohort.validation", "random"], "setting `cohort.validation`"),
+        (["baseline", "--cohort.seed", str(2**32)], "setting `cohort.seed`: input should be less than or equal to 4294967295"),
+        (["baseline", "--baseline.network.filters", "[32"], "a list is written as JSON"),
+        (
+            ["heads", "--head_search.units", "512", "--head_search.units", "16"],
+            "setting `head_search.units`: value error, the lower",
+        ),
+        (["baseline", "--registry.directory", f"{__file__}/models"], f"{__file__}/models"),
         (["baseline", "--config", "absent.yaml"], "--config absent.yaml: No such file or directory"),
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
     ],
@@ -108,6 +119,7 @@ def test_a_mistake_is_answered_in_one_line(capsys, arguments, said):
     [
         ("baseline:\n  fit:\n    epoch: 3\n", "unknown setting `baseline.fit.epoch`; did you mean `baseline.fit.epochs`?"),
         ("- 1\n- 2\n", "holds no settings"),
+        ("1: 2\n", "1 names no setting"),
         ("a: [1\n", "is not YAML (line 2: expected"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import lzma
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -18,7 +19,17 @@ KAGGLE_NAME = "paultimothymooney/chest-xray-pneumonia"
 # Radiographs are compressed already: the public archive unpacks to hardly more than its own size, uncompressed ones to a few times.
 _MAX_EXPANSION = 100
 _ENCRYPTED = 0x1
-_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+# What zipfile has been seen to raise: the last three of names and fields that were overwritten.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    IndexError,
+    UnicodeDecodeError,
+)
 
 
 def unpack(archive: Path, directory: Path) -> tuple[Path, Layout]:

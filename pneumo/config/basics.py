@@ -12,7 +12,8 @@ def different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
+def increasing(bounds: tuple[float, float]) -> tuple[float, float]:
+    """Refuse bounds that leave nothing between them."""
     if bounds[0] >= bounds[1]:
         raise ValueError("the lower bound comes first, and below the upper one")
     return bounds
@@ -20,8 +21,9 @@ def _increasing(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
-Seed = Annotated[int, Field(ge=0)]
-Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(_increasing)]
+# What NumPy, scikit-learn and Keras all take.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(increasing)]
 
 
 class Settings(BaseModel):

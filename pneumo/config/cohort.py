@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pneumo.config.basics import Settings
+from pneumo.config.basics import Seed, Settings
 
 Problem = Literal["unreadable", "shared_patient", "shared_image"]
 
@@ -19,7 +19,7 @@ class Phantom(Settings):
     """Height of a radiograph in pixels; the width follows from the collimation."""
     difficulty: Annotated[float, Field(ge=0, le=1)] = 0.1
     """0: dense, large lesions; 1: faint, small ones."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of every random draw."""
     shortcut: Literal["none", "marker", "aspect"] = "none"
     """What gives PNEUMONIA away in train and nowhere else: none, as in a sound cohort; a bright side marker; or wide films. For
@@ -33,7 +33,7 @@ class Cohort(Settings):
     """grouped: cut from train by patient, stratified; shipped: the val folder (16 images), only to repeat the reference systems."""
     validation_fraction: Annotated[float, Field(ge=0.02, le=0.5)] = 0.15
     """Share of the train patients that becomes the grouped validation set."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the grouped validation set and of folds."""
     leave_out: tuple[Problem, ...] = ()
     """Problems whose radiographs are left out, and counted, instead of stopping the stage."""

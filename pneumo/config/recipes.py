@@ -90,7 +90,7 @@ class Fit(Settings):
     """auto: mixed bfloat16 where the processor computes in it, float32 elsewhere; the choice and its reason are recorded."""
     deterministic: bool = False
     """Use only operations that give the same bits in every run: slower, for reproduction."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the weights, of the order of the images, of augmentation and of dropout."""
 
 

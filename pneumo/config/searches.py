@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pneumo.config.basics import Fraction, Positive, Range, Settings
+from pneumo.config.basics import Fraction, Positive, Range, Seed, Settings, increasing
 from pneumo.config.recipes import Cnn, Fit, Recipe
 
 
@@ -29,7 +29,7 @@ class Hpo(Settings):
     """Folds that each setting is tried on, grouped by patient and stratified."""
     scoring: Literal["accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"] = "accuracy"
     """What is maximised, by its name in scikit-learn, averaged over the folds."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the search's own draws and of the folds."""
     backend: Literal["serial", "processes", "dask"] = "serial"
     """Where fits run: one after another, on local processes, or on a Dask cluster."""
@@ -44,13 +44,16 @@ class HeadSearch(Settings):
 
     learning_rate: Range = (1e-5, 1e-3)
     """Bounds of the learning rate, drawn log-uniformly."""
-    dropout: tuple[Fraction, Fraction] = (0, 0.6)
+    dropout: Annotated[tuple[Fraction, Fraction], AfterValidator(increasing)] = (0, 0.6)
     """Bounds of the dropout rate, drawn uniformly."""
-    units: tuple[Positive, Positive] = (16, 512)
+    units: Annotated[tuple[Positive, Positive], AfterValidator(increasing)] = (16, 512)
     """Bounds of the first dense layer's units, drawn log-uniformly; layer i, counted from 0, has that many · 2⁻ⁱ."""
-    batch_sizes: tuple[Positive, ...] = (16, 32, 64)
+    batch_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (16, 32, 64)
     """Batch sizes to choose from."""
-    losses: tuple[Literal["binary_crossentropy", "kl_divergence"], ...] = ("binary_crossentropy", "kl_divergence")
+    losses: Annotated[tuple[Literal["binary_crossentropy", "kl_divergence"], ...], Field(min_length=1)] = (
+        "binary_crossentropy",
+        "kl_divergence",
+    )
     """Losses to choose from; the divergence is that of both classes' probabilities."""
     points: Annotated[int, Field(ge=1, le=1000)] = 35
     """Settings tried for each number of layers."""
@@ -58,7 +61,7 @@ class HeadSearch(Settings):
     """Passes over the cached features, at most."""
     layers: Annotated[int, Field(ge=1, le=6)] = 4
     """Layers, at most: one is added at a time until validation accuracy no longer improves."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the search's own draws."""
 
 
@@ -69,7 +72,7 @@ class Crossval(Settings):
     """The recipe that every fold trains."""
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     """Folds, grouped by patient and stratified."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     """Seed of the folds."""
 
 

@@ -1,7 +1,6 @@
 """A model's mistakes, explained: pictures of each case and one JSON file that describes them."""
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,9 @@ def write_gallery(
         model_sha256: of the model file, so that the report does not show the heatmaps as another model's.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        unfinished = Path(beside, "unfinished")
+        unfinished.mkdir()
         cases = []
         for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
             pictures, case = _explain(mistake, explainer, method, root=root, image_size_px=image_size_px, resize=resize)
@@ -65,12 +66,12 @@ def write_gallery(
             # By number: a radiograph's own name may hold anything.
             case["files"] = {name: f"case-{number:02d}-{name}.png" for name in pictures}
             for name, picture in pictures.items():
-                picture.save(Path(unfinished) / case["files"][name])
+                picture.save(unfinished / case["files"][name])
             cases.append(case)
-        (Path(unfinished) / "cases.json").write_text(json.dumps({"model_sha256": model_sha256, "cases": cases}, indent=1))
+        (unfinished / "cases.json").write_text(json.dumps({"model_sha256": model_sha256, "cases": cases}, indent=1))
         if folder.exists():
-            shutil.rmtree(folder)
-        shutil.copytree(unfinished, folder)
+            folder.rename(Path(beside, "replaced"))
+        unfinished.rename(folder)
 
 
 def _explain(

@@ -13,7 +13,7 @@ from pneumo.images.decode import decode
 def unsquashed(file: Path, height_px: int) -> np.ndarray:
     """Decode a film at a common height and at its own aspect ratio, (H, W) uint8, whatever a network is shown."""
     with open_film(file) as film:
-        size = (round(height_px * film.width / film.height), height_px)
+        size = (max(1, round(height_px * film.width / film.height)), height_px)
         return np.asarray(grey(film, at_least=size).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
 
 

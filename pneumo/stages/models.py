@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.config import Config
+from pneumo.errors import UserError
 from pneumo.registry import Registry
 
 
@@ -57,7 +58,9 @@ def serve(config: Config, console: Console) -> None:
     """Serve MLflow's own page on the registry until interrupted."""
     command = Registry(config.registry).ui_command()
     console.print("MLflow's page will be at http://127.0.0.1:5000 in a few seconds; Ctrl-C ends it", highlight=False)
-    subprocess.run(command, check=True)
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise UserError(f"MLflow's server ended with status {status}: see above; is port 5000 taken by another program?")
 
 
 def _table(title: str) -> Table:

@@ -49,13 +49,17 @@ def test_what_a_killed_run_left_is_replaced(archive: Path, tmp_path: Path) -> No
     assert not partial.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut short", "flipped", "no zip"])
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "no zip", "name"])
 def test_a_damaged_zip_is_told(archive: Path, tmp_path: Path, damage: str) -> None:
     content = bytearray(archive.read_bytes())
     if damage == "cut short":
         del content[len(content) // 2 :]
     elif damage == "flipped":
         content[200] ^= 0xFF  # within the first film: its checksum no longer fits
+    elif damage == "name":
+        entry = content.index(b"PK\x01\x02")
+        content[entry + 9] |= 0x08  # said to be UTF-8
+        content[entry + 46] = 0xFF  # and is not
     else:
         content = bytearray(b"<html>Please sign in</html>")
     archive.write_bytes(content)

@@ -1,6 +1,7 @@
 """Small radiographs made on the spot, in the layout of the published cohort."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,15 @@ import pytest
 from PIL import Image
 
 FilmWriter = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def float32_afterwards() -> Iterator[None]:
+    """Give the next file the precision that Keras starts with: trainings set their own, for the whole process."""
+    yield
+    # Not imported here: most tests do without its seconds.
+    if "keras" in sys.modules:
+        sys.modules["keras"].config.set_dtype_policy("float32")
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_the_curves_are_shown_tabulated_and_ticked_and_who_lacks_them_is_named(i
     rows = re.findall(r'<tr><th scope="row">.*?</tr>', section)
     assert len(rows) == len(PERTURBATIONS)
     assert f"{found.curves[0].points[0].auroc.value:.3f}" in rows[0]
-    assert "Not measured yet, or not as they are now: baseline v1. Run pneumo robustness" in words(section)
+    assert "Not measured yet, or not as they are now: baseline v1. To mend that, run pneumo robustness" in words(section)
 
 
 @pytest.mark.parametrize(

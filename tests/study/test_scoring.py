@@ -2,7 +2,6 @@
 
 import io
 
-import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -25,12 +24,6 @@ def study(folder, films, recipe):
 
 def quiet():
     return Console(file=io.StringIO(), width=200)
-
-
-@pytest.fixture(autouse=True)
-def float32_afterwards():
-    yield
-    keras.config.set_dtype_policy("float32")
 
 
 def test_models_are_tuned_on_the_same_views_whatever_their_batch_size(tmp_path, kermany_folder):

@@ -2,7 +2,6 @@
 
 import io
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,12 +50,6 @@ def studies(folder, films):
 
 def quiet():
     return Console(file=io.StringIO(), width=200)
-
-
-@pytest.fixture(autouse=True)
-def float32_afterwards():
-    yield
-    keras.config.set_dtype_policy("float32")
 
 
 def test_a_series_killed_in_its_second_fit_ends_with_the_same_bits_as_one_left_alone(tmp_path, kermany_folder):

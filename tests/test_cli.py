@@ -105,7 +105,7 @@ def test_a_wrong_variable_is_told(capsys, monkeypatch, variable, said):
             ["heads", "--head_search.units", "512", "--head_search.units", "16"],
             "setting `head_search.units`: value error, the lower",
         ),
-        (["baseline", "--registry.directory", f"{__file__}/models"], f"{__file__}/models"),
+        (["prepare", "--data", "x" * 300], f"{'x' * 300}: File name too long"),
         (["baseline", "--config", "absent.yaml"], "--config absent.yaml: No such file or directory"),
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
     ],

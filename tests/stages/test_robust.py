@@ -10,21 +10,9 @@ from scipy.special import expit, logit
 from pneumo.config import Config
 from pneumo.registry import Registry
 from pneumo.stages import robust
+from tests.killing import Killed, KillingConsole
 
 pytestmark = pytest.mark.slow
-
-
-class Killed(Exception):  # noqa: N818 - it stands for a signal
-    pass
-
-
-class KillingConsole(Console):
-    """Ends the process' work, as a signal would, when the first model has been registered."""
-
-    def print(self, *objects, **options):
-        super().print(*objects, **options)
-        if objects and str(objects[0]).startswith("Registered"):
-            raise Killed
 
 
 def configured(folder):
@@ -76,7 +64,7 @@ def test_the_threshold_comes_from_validation_under_other_acquisition_and_before_
 def test_killed_while_registering_nothing_is_trained_or_tested_twice(tmp_path):
     config = configured(tmp_path)
     with pytest.raises(Killed):
-        robust.run(config, KillingConsole(file=io.StringIO(), width=200))
+        robust.run(config, KillingConsole("Registered"))
     console = Console(file=io.StringIO(), width=200)
     robust.run(config, console)
     registry = Registry(config.registry)

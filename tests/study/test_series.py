@@ -11,6 +11,7 @@ from pneumo.cohort.splits import fold_partitions
 from pneumo.config import Augmentation, Cnn, Config, Fit, Recipe
 from pneumo.study.definition import define, load_cohort
 from pneumo.study.series import evaluation_of, fit_each
+from tests.killing import Killed, KillingConsole
 
 RECIPE = Recipe(
     image_size_px=16,
@@ -18,24 +19,6 @@ RECIPE = Recipe(
     network=Cnn(filters=(4,), dense_units=4, dense_dropout=0.3),
     fit=Fit(epochs=2, batch_size=4, optimizer="adam", early_stopping_patience=1, precision="float32", deterministic=True),
 )
-
-
-class Killed(Exception):  # noqa: N818 - it stands for a signal
-    pass
-
-
-class KillingConsole(Console):
-    """Ends the process' work, as a signal would, when it is to print a line for the nth time."""
-
-    def __init__(self, line: str, times: int) -> None:
-        super().__init__(file=io.StringIO(), width=200)
-        self.line, self.left = line, times
-
-    def print(self, *objects, **options):
-        super().print(*objects, **options)
-        self.left -= str(objects[0]).startswith(self.line) if objects else 0
-        if not self.left:
-            raise Killed
 
 
 def studies(folder, films):

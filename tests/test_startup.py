@@ -30,3 +30,13 @@ def test_what_was_written_before_a_failed_import_is_not_lost(capfd):
     with pytest.raises(ImportError), quiet_start():
         fail()
     assert capfd.readouterr().err == "the reason\n"
+
+
+@pytest.mark.parametrize(("chosen", "found"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_user_turned_it_off(monkeypatch, chosen, found):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    code = "import os, pneumo; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert started.stdout.strip() == found

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -76,5 +77,6 @@ def load_cohort(config: Config, console: Console) -> tuple[Cohort, pd.Series]:
 
 
 def software() -> dict[str, str]:
-    """Versions that a result may depend on."""
-    return {"python": platform.python_version(), "pneumo": version("pneumo")} | {name: version(name) for name in SOFTWARE}
+    """Versions that a result may depend on, and whether TensorFlow computes with oneDNN."""
+    versions = {"python": platform.python_version(), "pneumo": version("pneumo")} | {name: version(name) for name in SOFTWARE}
+    return versions | {"oneDNN": "off" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0" else "on"}

@@ -22,7 +22,7 @@ from pneumo.startup import quiet_start
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
-EXPLAIN = "Draw heatmaps of a registered model on films of your own, by several methods side by side."
+EXPLAIN = "Draw heatmaps of a registered model on radiographs of your own, by several methods side by side."
 REGISTRY = "List, show and promote registered models; open MLflow's own page on them."
 AS_JSON = """a list is written as JSON, such as '["a", "b"]', and a group has no value of its own"""
 DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers and an honest report."
@@ -68,13 +68,13 @@ def _run(arguments: list[str]) -> int:
 
 def _explain(arguments: list[str]) -> int:
     parser = _Parser(prog="pneumo explain", description=EXPLAIN)
-    parser.add_argument("films", nargs="+", type=Path, metavar="IMAGE", help="a radiograph, of any size")
+    parser.add_argument("radiographs", nargs="+", type=Path, metavar="IMAGE", help="a radiograph, of any size")
     config, chosen = _configure(parser, arguments, takes="IMAGE … ")
     # Imported here, as every stage: TensorFlow takes seconds, and `--help` must not.
     with quiet_start():
         from pneumo.stages import explain  # noqa: PLC0415
 
-    explain.run(config, Console(), chosen.films)
+    explain.run(config, Console(), chosen.radiographs)
     return 0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-FilmWriter = Callable[..., Path]
+RadiographWriter = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,8 +21,8 @@ def float32_afterwards() -> Iterator[None]:
 
 
 @pytest.fixture
-def write_film() -> FilmWriter:
-    """Write noise, other noise for every file name and seed, as a grey film."""
+def write_radiograph() -> RadiographWriter:
+    """Write noise, other noise for every file name and seed, as a grey radiograph."""
 
     def write(file: Path, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
         generator = np.random.default_rng([seed, *file.as_posix().encode(errors="surrogateescape")])
@@ -34,13 +34,13 @@ def write_film() -> FilmWriter:
 
 
 @pytest.fixture
-def kermany_folder(tmp_path: Path, write_film: FilmWriter) -> Path:
+def kermany_folder(tmp_path: Path, write_radiograph: RadiographWriter) -> Path:
     """Train 6 + 6 patients (two radiographs of each pneumonia), val 1 + 1, test 2 + 2."""
-    root = tmp_path / "films" / "chest_xray"
+    root = tmp_path / "radiographs" / "chest_xray"
     for split, numbers in (("train", range(6)), ("val", range(6, 7)), ("test", range(7, 9))):
         for number in numbers:
             germ = "bacteria" if number % 2 else "virus"
-            write_film(root / split / "NORMAL" / f"IM-{number:04}-0001.jpeg")
-            write_film(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2}.jpeg")
-            write_film(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2 + 1}.jpeg")
+            write_radiograph(root / split / "NORMAL" / f"IM-{number:04}-0001.jpeg")
+            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2}.jpeg")
+            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2 + 1}.jpeg")
     return root

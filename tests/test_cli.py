@@ -66,8 +66,8 @@ def test_one_override_leaves_the_rest_of_its_recipe_as_it_was():
 
 
 def test_data_come_from_pneumo_data_and_an_empty_one_is_none(monkeypatch):
-    monkeypatch.setenv("PNEUMO_DATA", "/films")
-    assert str(configured().data) == "/films"
+    monkeypatch.setenv("PNEUMO_DATA", "/radiographs")
+    assert str(configured().data) == "/radiographs"
     assert str(configured("--data", "/others").data) == "/others"
     monkeypatch.setenv("PNEUMO_DATA", "")
     assert configured().data is None
@@ -134,13 +134,13 @@ def test_one_wrong_value_of_a_list_is_one_complaint(capsys):
     assert "'grad-cam'" in said
 
 
-def test_a_film_that_is_not_there_is_told_before_any_model_is_looked_for(capsys, tmp_path):
+def test_a_radiograph_that_is_not_there_is_told_before_any_model_is_looked_for(capsys, tmp_path):
     said = complaint(capsys, "explain", str(tmp_path / "absent.jpeg"), "--registry.directory", str(tmp_path / "models"))
     assert "absent.jpeg: no such file" in said
     assert not (tmp_path / "models").exists()
 
 
 def test_data_that_are_not_there_never_become_the_phantom(capsys, tmp_path):
-    printed = complaint(capsys, "prepare", "--data", str(tmp_path / "absent"), "--cohort.directory", str(tmp_path / "data"))
+    printed = complaint(capsys, "prepare", "--data", str(tmp_path / "absent"), "--cohort.cache_dir", str(tmp_path / "data"))
     assert "absent" in printed
     assert not (tmp_path / "data").exists()

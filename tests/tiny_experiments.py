@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from pneumo.config import Cnn
-from pneumo.evaluation.ablation import Ablation, Variant
-from pneumo.evaluation.cross_validation import CrossValidation, Fold, spread_of
-from pneumo.evaluation.experiment import Scores
-from pneumo.evaluation.ingredients import Ingredients, Without
 from pneumo.evaluation.scores import Evaluation, evaluate
+from pneumo.results.ablation import Ablation, Variant
+from pneumo.results.cross_validation import CrossValidation, Fold, spread_of
+from pneumo.results.experiment import Scores
+from pneumo.results.ingredients import Ingredients, Without
 
 FOLDS = 3
 
@@ -104,7 +104,7 @@ def ingredients(fingerprint: str = "f00d") -> Ingredients:
             Without(
                 name=name,
                 validation=found,
-                acquisition=found,
+                validation_shifted=found,
                 test=found,
                 threshold=0.5,
                 history=history(2),

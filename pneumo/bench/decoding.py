@@ -1,4 +1,4 @@
-"""Decoding films into the pixel cache: ours, and Pillow on its own."""
+"""Decoding radiographs into the pixel cache: ours, and Pillow on its own."""
 
 import tempfile
 from pathlib import Path
@@ -9,20 +9,22 @@ from PIL import Image
 
 from pneumo.bench.measure import Cost
 from pneumo.cohort.index import Cohort
-from pneumo.images.cache import pixel_cache
+from pneumo.radiographs.cache import pixel_cache
 
 
-def plain_pillow(folder: Path, films: list[str], size_px: int) -> Cost:
+def plain_pillow(folder: Path, radiographs: list[str], size_px: int) -> Cost:
     """Measure the obvious loop: open, to grey, resize."""
     cost = Cost()
     with cost.counting():
-        np.stack([np.asarray(Image.open(folder / film).convert("L").resize((size_px, size_px))) for film in films])
+        np.stack(
+            [np.asarray(Image.open(folder / radiograph).convert("L").resize((size_px, size_px))) for radiograph in radiographs]
+        )
     return cost
 
 
-def our_cache(folder: Path, films: list[str], size_px: int) -> Cost:
+def our_cache(folder: Path, radiographs: list[str], size_px: int) -> Cost:
     """Measure building a pixel cache that is not there yet, the writing of it included."""
-    table = pd.DataFrame({"path": films, "split": "", "label": "", "subtype": "", "patient": "", "sha256": films})
+    table = pd.DataFrame({"path": radiographs, "split": "", "label": "", "subtype": "", "patient": "", "sha256": radiographs})
     cohort = Cohort(root=folder, table=table, synthetic=False, foreign={}, left_out=pd.DataFrame())
     cost = Cost()
     with tempfile.TemporaryDirectory() as directory, cost.counting():

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from pneumo.bench.measure import Cost
 from pneumo.config import Backbone, Fit, ResidualCnn
+from pneumo.explain.activations import as_float32, explainable
 from pneumo.explain.cam import Maps, MethodName, class_activation_maps, labels
 from pneumo.explain.lots import Lots, perturbation_maps
-from pneumo.explain.opening import as_float32, explainable
-from pneumo.explain.render import as_share_of_maximum
+from pneumo.figures.heatmap import as_share_of_maximum
 from pneumo.nets import backbone, residual
 from pneumo.training.precision import prepare
 

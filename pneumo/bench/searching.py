@@ -12,10 +12,10 @@ from scikeras.wrappers import KerasClassifier
 from pneumo.bench.measure import Cost
 from pneumo.config import Hpo, Recipe
 from pneumo.nets import cnn
+from pneumo.search.bayes_search import Folds, bayes_search
+from pneumo.search.fits import SearchData
 from pneumo.training.fit import compile_model
 from pneumo.training.precision import prepare
-from pneumo.training.search import Folds, bayes_search
-from pneumo.training.search_fits import SearchData
 
 
 def our_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: Folds) -> Cost:
@@ -31,7 +31,7 @@ def our_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: Fol
 
 
 def plain_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: Folds) -> Cost:
-    """Measure a fit of the obvious search: films in memory, no augmentation, a network built and traced anew for every fit."""
+    """Measure a fit of the obvious search: radiographs in memory, no augmentation, a network built and traced anew for every fit."""
     prepare(settings.recipe.fit.model_copy(update={"precision": "float32"}))
     fit = settings.recipe.fit
     search = skopt.BayesSearchCV(

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from pneumo.bench.measure import Cost
 from pneumo.config import Recipe
-from pneumo.images.batches import training_batches
 from pneumo.nets import cnn
+from pneumo.radiographs.batches import training_batches
 from pneumo.training.fit import compile_model
 from pneumo.training.precision import prepare
 
@@ -18,7 +18,7 @@ def reference_epoch(recipe: Recipe, folder: str) -> Cost:
     """Measure the way of the reference systems: `flow_from_directory`, RGB, float32, the same network and augmentation.
 
     Args:
-        folder: holds one folder of films for each class.
+        folder: holds one folder of radiographs for each class.
     """
     from keras.src.legacy.preprocessing.image import ImageDataGenerator  # noqa: PLC0415 - no longer public, still what is used
 

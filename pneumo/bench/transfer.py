@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo.bench.measure import Cost
 from pneumo.config import Transfer
-from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.nets import backbone
+from pneumo.radiographs.batches import evaluation_batches, training_batches
 from pneumo.training.features import Radiographs, feature_batches, frozen_features
 from pneumo.training.fit import compile_model, fit
 from pneumo.training.precision import prepare

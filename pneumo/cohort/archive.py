@@ -11,9 +11,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from pneumo.cohort.derived import folder_name, writing
 from pneumo.cohort.layout import Layout, arrange, printable
 from pneumo.errors import UserError
+from pneumo.files import folder_name, writing
 
 KAGGLE_NAME = "paultimothymooney/chest-xray-pneumonia"
 # Radiographs are compressed already: the public archive unpacks to hardly more than its own size, uncompressed ones to a few times.
@@ -48,7 +48,7 @@ def unpack(archive: Path, directory: Path) -> tuple[Path, Layout]:
         _refuse_escapes(opened.namelist(), name)
         layout = arrange((member.filename for member in opened.infolist() if not member.is_dir()), name)
         prefix = f"{layout.nesting}/" if layout.nesting else ""
-        members = {film: opened.getinfo(prefix + film) for film in layout.films}
+        members = {radiograph: opened.getinfo(prefix + radiograph) for radiograph in layout.radiographs}
         folder = directory / "unpacked" / folder_name(archive)
         with writing(directory):
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def _refuse_oversized(members: Collection[zipfile.ZipInfo], archive: Path, direc
         )
     if size > (free := shutil.disk_usage(directory).free):
         raise UserError(
-            f"{name}: unpacks to {size / 1e9:.1f} GB, only {free / 1e9:.1f} GB free in {directory}; set cohort.directory"
+            f"{name}: unpacks to {size / 1e9:.1f} GB, only {free / 1e9:.1f} GB free in {directory}; set cohort.cache_dir"
         )
 
 
@@ -122,8 +122,8 @@ def _extract(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], fold
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         _discard(partial)  # what a killed run left
-        for film, member in members.items():
-            target = partial / film
+        for radiograph, member in members.items():
+            target = partial / radiograph
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(member) as packed, target.open("wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked)

@@ -10,12 +10,13 @@ import PIL
 from pydantic import BaseModel, ValidationError
 
 from pneumo import config
-from pneumo.cohort import archive, phantom, problems
-from pneumo.cohort.derived import folder_name, write_atomically, writing
-from pneumo.cohort.film import UnreadableError, grey, open_film
+from pneumo.cohort import archive, problems
 from pneumo.cohort.layout import Layout, arrange, files_below, printable, subtype_and_patient
-from pneumo.cohort.parallel import in_parallel
 from pneumo.errors import UserError
+from pneumo.files import folder_name, write_atomically, writing
+from pneumo.parallel import in_parallel
+from pneumo.phantom import cohort as phantom
+from pneumo.radiographs.raster import UnreadableError, grey, open_radiograph
 
 COLUMNS = ("path", "split", "label", "subtype", "patient", "width", "height", "mode", "bytes", "sha256")
 # Another Pillow may decode a JPEG to other pixels.
@@ -59,23 +60,23 @@ class _KnownFacts(BaseModel):
     """Facts kept between runs, so that a cohort is decoded for its hashes only once."""
 
     decoder: str = _DECODER
-    films: dict[str, _Facts] = {}
+    radiographs: dict[str, _Facts] = {}
 
 
 def index(settings: config.Config) -> Cohort:
     """List and check the radiographs of `settings.data`, or of the phantom cohort where none is given.
 
-    Writes only under `settings.cohort.directory`: the unpacked zip, the facts kept for the next run, and `cohort.csv`.
+    Writes only under `settings.cohort.cache_dir`: the unpacked zip, the facts kept for the next run, and `cohort.csv`.
 
     Raises:
         UserError: the folder or zip is no cohort, or holds problems that `cohort.leave_out` does not name.
     """
     cohort = settings.cohort
-    source = phantom.write_cohort(cohort.phantom, cohort.directory) if settings.data is None else settings.data
-    root, layout = _locate(source, cohort.directory)
+    source = phantom.write_cohort(cohort.phantom, cohort.cache_dir) if settings.data is None else settings.data
+    root, layout = _locate(source, cohort.cache_dir)
     synthetic = phantom.is_phantom(root)
-    cache = cache_folder(root, cohort.directory)
-    table, found = _examine(root, layout.films, cache / "facts.json")
+    cache = cache_folder(root, cohort.cache_dir)
+    table, found = _examine(root, layout.radiographs, cache / "facts.json")
     for column in ("patient", "sha256"):
         shared = problems.shared(table, column)
         found = pd.concat([found, shared], ignore_index=True)
@@ -101,7 +102,7 @@ def _locate(source: Path, directory: Path) -> tuple[Path, Layout]:
         raise UserError(f"{name}: no such folder or zip; give the cohort's path with --data or PNEUMO_DATA")
     if directory.resolve().is_relative_to(source.resolve()):
         raise UserError(
-            f"{name}: contains cohort.directory ({directory}), and nothing may be written there; choose another directory"
+            f"{name}: contains cohort.cache_dir ({directory}), and nothing may be written there; choose another directory"
         )
     try:
         layout = arrange(files_below(source), name)
@@ -110,25 +111,27 @@ def _locate(source: Path, directory: Path) -> tuple[Path, Layout]:
     return source / layout.nesting, layout
 
 
-def _examine(root: Path, films: list[str], facts_file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _examine(root: Path, radiographs: list[str], facts_file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tabulate readable radiographs, and what is wrong with the others."""
     with writing(facts_file):
         facts_file.parent.mkdir(parents=True, exist_ok=True)
         known = _recall(facts_file)
-    told = list(in_parallel(partial(_facts, root, known), films, "Checking radiographs"))
-    facts = {film: fact for film, fact in zip(films, told, strict=True) if isinstance(fact, _Facts)}
+    told = list(in_parallel(partial(_facts, root, known), radiographs, "Checking radiographs"))
+    facts = {radiograph: fact for radiograph, fact in zip(radiographs, told, strict=True) if isinstance(fact, _Facts)}
     if facts != known:
         with writing(facts_file):
-            write_atomically(facts_file, _KnownFacts(films=facts).model_dump_json())
+            write_atomically(facts_file, _KnownFacts(radiographs=facts).model_dump_json())
     rows = []
-    for film, fact in facts.items():
-        split, label, _ = film.split("/")
-        subtype, patient = subtype_and_patient(film)
-        rows.append((film, split, label, subtype, patient, fact.width, fact.height, fact.mode, fact.bytes, fact.sha256))
+    for radiograph, fact in facts.items():
+        split, label, _ = radiograph.split("/")
+        subtype, patient = subtype_and_patient(radiograph)
+        rows.append((radiograph, split, label, subtype, patient, fact.width, fact.height, fact.mode, fact.bytes, fact.sha256))
     unreadable = []
-    for film, reason in zip(films, told, strict=True):
+    for radiograph, reason in zip(radiographs, told, strict=True):
         if isinstance(reason, str):
-            unreadable.append((film.encode(errors="backslashreplace").decode(), "unreadable", reason))  # the name may be the reason
+            unreadable.append(
+                (radiograph.encode(errors="backslashreplace").decode(), "unreadable", reason)
+            )  # the name may be the reason
     return pd.DataFrame(rows, columns=COLUMNS), pd.DataFrame(unreadable, columns=["path", "problem", "detail"], dtype=str)
 
 
@@ -137,18 +140,18 @@ def _recall(facts_file: Path) -> dict[str, _Facts]:
         known = _KnownFacts.model_validate_json(facts_file.read_bytes())
     except (FileNotFoundError, ValidationError):  # the first run, or damaged: look again
         return {}
-    return known.films if known.decoder == _DECODER else {}
+    return known.radiographs if known.decoder == _DECODER else {}
 
 
-def _facts(root: Path, known: dict[str, _Facts], film: str) -> _Facts | str:
+def _facts(root: Path, known: dict[str, _Facts], radiograph: str) -> _Facts | str:
     """Return what there is to know about a file, or why it cannot be read."""
-    file = root / film
+    file = root / radiograph
     try:
-        film.encode()
+        radiograph.encode()
         status = file.stat()
-        if (fact := known.get(film)) and (fact.bytes, fact.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        if (fact := known.get(radiograph)) and (fact.bytes, fact.mtime_ns) == (status.st_size, status.st_mtime_ns):
             return fact
-        with open_film(file) as image:
+        with open_radiograph(file) as image:
             mode, (width, height) = image.mode, image.size
             pixels = grey(image).tobytes()
     except UnicodeEncodeError:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pneumo.cohort.film import SUFFIXES
 from pneumo.errors import UserError
+from pneumo.radiographs.raster import SUFFIXES
 
 SPLITS = ("train", "val", "test")
 LABELS = ("NORMAL", "PNEUMONIA")
@@ -28,7 +28,7 @@ class Layout:
 
     nesting: str
     """Folder that holds the splits, relative to the folder or archive; "" where it is that itself."""
-    films: list[str]
+    radiographs: list[str]
     """Sorted, relative to `nesting`: split/label/name."""
     foreign: dict[str, int]
     """Entries that are no radiographs of the cohort, counted by kind."""
@@ -64,10 +64,12 @@ def arrange(paths: Iterable[str], source: str) -> Layout:
     ours = [path for path in paths if not _system_kind(path)]
     nesting = _nesting(ours, source)
     prefix = f"{nesting}/" if nesting else ""
-    films = sorted(path.removeprefix(prefix) for path in ours if path.startswith(prefix) and _is_film(path.removeprefix(prefix)))
-    if len(ours) > len(films):
-        foreign["other"] = len(ours) - len(films)
-    return Layout(nesting, films, dict(foreign))
+    radiographs = sorted(
+        path.removeprefix(prefix) for path in ours if path.startswith(prefix) and _is_radiograph(path.removeprefix(prefix))
+    )
+    if len(ours) > len(radiographs):
+        foreign["other"] = len(ours) - len(radiographs)
+    return Layout(nesting, radiographs, dict(foreign))
 
 
 def subtype_and_patient(path: str) -> tuple[str, str]:
@@ -95,7 +97,7 @@ def _system_kind(path: str) -> str | None:
     return name if name in _SYSTEM_FILES else None
 
 
-def _is_film(path: str) -> bool:
+def _is_radiograph(path: str) -> bool:
     split, *rest = path.split("/")
     return split in SPLITS and len(rest) == 2 and rest[0] in LABELS and PurePosixPath(rest[1]).suffix.lower() in SUFFIXES  # noqa: PLR2004
 
@@ -104,7 +106,7 @@ def _nesting(paths: list[str], source: str) -> str:
     """Find the outermost folder that holds splits: the public archive carries a second copy one level deeper."""
     for depth in range(_MAX_NESTING + 1):
         parts = (path.split("/") for path in paths)
-        found = sorted({"/".join(part[:depth]) for part in parts if _is_film("/".join(part[depth:]))})
+        found = sorted({"/".join(part[:depth]) for part in parts if _is_radiograph("/".join(part[depth:]))})
         if len(found) > 1:
             raise UserError(
                 f"{source}: several cohorts side by side ({', '.join(map(printable, found))}); give the path of one of them"

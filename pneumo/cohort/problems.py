@@ -37,16 +37,16 @@ def shared(table: pd.DataFrame, column: Literal["patient", "sha256"]) -> pd.Data
     return pd.DataFrame({"path": found["path"], "problem": problem, "detail": detail}, index=found.index, dtype=str)
 
 
-def stop(source: str, films: Iterable[str], found: pd.DataFrame, leave_out: Sequence[config.Problem]) -> None:
+def stop(source: str, radiographs: Iterable[str], found: pd.DataFrame, leave_out: Sequence[config.Problem]) -> None:
     """Raise one UserError that names and counts everything which the config does not leave out.
 
     Args:
         source: what to call the folder or archive.
-        films: paths of the radiographs that remain.
+        radiographs: paths of the radiographs that remain.
         found: all problems, with columns path, problem, detail.
     """
     open_questions = found[~found["problem"].isin(leave_out)]
-    absent = _missing([*films, *open_questions["path"]])
+    absent = _missing([*radiographs, *open_questions["path"]])
     kinds = list(open_questions["problem"].unique())
     if not absent and not kinds:
         return
@@ -58,9 +58,9 @@ def stop(source: str, films: Iterable[str], found: pd.DataFrame, leave_out: Sequ
     raise UserError(f"{source}: {'; '.join(lines)}; {' and '.join(advice)}")
 
 
-def _missing(films: list[str]) -> list[str]:
+def _missing(radiographs: list[str]) -> list[str]:
     """List the splits, and the classes within splits, without a radiograph."""
-    present = {tuple(film.split("/")[:2]) for film in films}
+    present = {tuple(radiograph.split("/")[:2]) for radiograph in radiographs}
     lines = []
     for split in SPLITS:
         absent = [label for label in LABELS if (split, label) not in present]

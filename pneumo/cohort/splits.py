@@ -40,7 +40,7 @@ def partition(cohort: Cohort, settings: config.Cohort) -> pd.Series:
 
 
 def validation_fingerprint(cohort: Cohort, parts: pd.Series) -> str:
-    """Name the validation films of a division by their hash: what was measured on others cannot be ranked beside it."""
+    """Name the validation radiographs of a division by their hash: what was measured on others cannot be ranked beside it."""
     return hashlib.sha256("\n".join(sorted(cohort.table.loc[parts == "validation", "path"])).encode()).hexdigest()
 
 

@@ -8,8 +8,8 @@ from the command line (`--baseline.fit.epochs 3`).
 from pneumo.config.cohort import Audit, Cohort, Phantom, Problem
 from pneumo.config.explanations import EXPLANATION_METHODS, Explain, ExplanationMethod, Gradcam, Heatmaps, Lots
 from pneumo.config.recipes import (
+    ACQUISITION_SHIFT,
     BASELINE,
-    OTHER_ACQUISITION,
     WEIGHTED,
     Architecture,
     Augmentation,
@@ -25,13 +25,13 @@ from pneumo.config.recipes import (
     Transfer,
 )
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
-from pneumo.config.searches import Ablate, Crossval, HeadSearch, Hpo
+from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 from pneumo.config.whole import Config
 
 __all__ = [
+    "ACQUISITION_SHIFT",
     "BASELINE",
     "EXPLANATION_METHODS",
-    "OTHER_ACQUISITION",
     "WEIGHTED",
     "Ablate",
     "Architecture",

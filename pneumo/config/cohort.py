@@ -22,7 +22,7 @@ class Phantom(Settings):
     seed: Seed = 0
     """Seed of every random draw."""
     shortcut: Literal["none", "marker", "aspect"] = "none"
-    """What gives PNEUMONIA away in train and nowhere else: none, as in a sound cohort; a bright side marker; or wide films. For
+    """What gives PNEUMONIA away in train and nowhere else: none, as in a sound cohort; a bright side marker; or wide radiographs. For
     trying whether `pneumo audit` finds it."""
 
 
@@ -37,7 +37,7 @@ class Cohort(Settings):
     """Seed of the grouped validation set and of folds."""
     leave_out: tuple[Problem, ...] = ()
     """Problems whose radiographs are left out, and counted, instead of stopping the stage."""
-    directory: Path = Path("data")
+    cache_dir: Path = Path("data")
     """Where the phantom cohort, cohort tables and pixel caches are written; never the folder that the radiographs came from."""
     phantom: Phantom = Phantom()
 

@@ -11,14 +11,14 @@ EXPLANATION_METHODS: tuple[ExplanationMethod, ...] = get_args(ExplanationMethod)
 
 
 class Lots(Settings):
-    """LOTS, the method of explanation that changes the film until the network sees nothing in it."""
+    """LOTS, the method of explanation that changes the radiograph until the network sees nothing in it."""
 
     tolerance: Annotated[float, Field(gt=0)] = 0.1
-    """Distance of features at which a film has arrived."""
+    """Distance of features at which a radiograph has arrived."""
     step_grey: Annotated[float, Field(gt=0, le=255)] = 1
     """What the pixel that changes most changes by in a step, in grey values of 0..255."""
     steps: Positive = 20
-    """Steps taken at most. The study that made maps of LOTS took 500: after some twenty, maps of films lost the lesion again."""
+    """Steps taken at most. The study that made maps of LOTS took 500: after some twenty, maps of radiographs lost the lesion again."""
 
 
 class Gradcam(Settings):
@@ -33,7 +33,7 @@ class Gradcam(Settings):
 
 
 class Explain(Settings):
-    """Heatmaps of any films, by several methods side by side."""
+    """Heatmaps of any radiographs, by several methods side by side."""
 
     model: str = "champion"
     """The model that is asked: a version, a recipe (its newest version) or champion."""
@@ -48,11 +48,11 @@ class Heatmaps(Settings):
 
     methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(different)] = EXPLANATION_METHODS
     """The methods compared. What they have to beat is random-cam."""
-    films: Positive = 64
-    """Test films that methods are measured on: those the model is wrong about, then those nearest to its threshold."""
+    radiographs: Positive = 64
+    """Test radiographs that methods are measured on: those the model is wrong about, then those nearest to its threshold."""
     cases: Annotated[int, Field(ge=1, le=10)] = 3
     """False positives, and false negatives, shown by all methods: the most confident first."""
     lesions: Positive = 48
-    """Phantom test films with a lesion, found by the model, that maps are held against, at most."""
-    randomised: Positive = 8
-    """Of the films, those explained again after the model's weights were shuffled, at most; they are shuffled three times."""
+    """Phantom test radiographs with a lesion, found by the model, that maps are held against, at most."""
+    randomized_radiographs: Positive = 8
+    """Of the radiographs, those explained again after the model's weights were shuffled, at most; they are shuffled three times."""

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pneumo.config.basics import Fraction, Positive, Seed, Settings, different
 
 Resize = Literal["squash", "pad"]
-ThresholdRule = Literal["acquisition", "youden", "half"]
+ThresholdRule = Literal["calibration", "youden", "half"]
 Architecture = Literal["ResNet50", "InceptionV3", "VGG16", "DenseNet121", "ConvNeXtTiny"]
 
 
@@ -94,10 +94,10 @@ class Fit(Settings):
     """Seed of the weights, of the order of the images, of augmentation and of dropout."""
 
 
-# What scanning, cropping and saving may do to a film, beyond what a flip or a turn does: the label does not depend on it.
+# What scanning, cropping and saving may do to a radiograph, beyond what a flip or a turn does: the label does not depend on it.
 
 
-OTHER_ACQUISITION = Augmentation(
+ACQUISITION_SHIFT = Augmentation(
     rotation_degrees=0,
     shift_fraction=0,
     shear_degrees=0,
@@ -119,14 +119,14 @@ class Training(Settings):
     """Side of the square that images are resized to, in pixels."""
     resize: Resize = "squash"
     """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
-    threshold_rule: ThresholdRule = "acquisition"
-    """How the operating threshold is locked on validation. acquisition: by calibration, with both classes weighing the same, on the
-    films as they are and under randomised acquisition; youden: the largest sensitivity + specificity on the films as they are;
+    threshold_rule: ThresholdRule = "calibration"
+    """How the operating threshold is locked on validation. calibration: logistic regression, with both classes weighing the same, on the
+    radiographs as they are and under acquisition shift; youden: the largest sensitivity + specificity on the radiographs as they are;
     half: 0.5. All three are reported."""
-    acquisition: Augmentation = OTHER_ACQUISITION
-    """How validation films are changed for the rule of that name, and for the temperature."""
+    acquisition: Augmentation = ACQUISITION_SHIFT
+    """How validation radiographs are changed for the rule of that name, and for the temperature."""
     acquisition_views: Annotated[int, Field(ge=1, le=100)] = 3
-    """Changed views of each validation film."""
+    """Changed views of each validation radiograph."""
     augmentation: Augmentation = Augmentation()
     fit: Fit = Fit()
 
@@ -138,7 +138,7 @@ class Recipe(Training):
 
 
 class Robust(Training):
-    """A residual network, trained from scratch under randomised acquisition; several seeds and their ensemble."""
+    """A residual network, trained from scratch under acquisition shift; several seeds and their ensemble."""
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 128
     """Side of the square that images are resized to, in pixels."""

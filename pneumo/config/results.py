@@ -20,10 +20,10 @@ class Registry(Settings):
 
 
 class Robustness(Settings):
-    """Scores of the registered models on validation films that are made worse, or otherwise."""
+    """Scores of the registered models on validation radiographs that are made worse, or otherwise."""
 
-    films: Annotated[int, Field(ge=20)] = 200
-    """Validation films that each model is shown at every severity, at most: drawn by patient, half of each class if possible."""
+    radiographs: Annotated[int, Field(ge=20)] = 200
+    """Validation radiographs that each model is shown at every severity, at most: drawn by patient, half of each class if possible."""
 
 
 class Report(Settings):
@@ -36,12 +36,12 @@ class Report(Settings):
 class Bench(Settings):
     """What `make bench` measures on."""
 
-    films: Annotated[int, Field(ge=64)] = 640
-    """Training films of the cohort that an epoch passes over, at most."""
+    radiographs: Annotated[int, Field(ge=64)] = 640
+    """Training radiographs of the cohort that an epoch passes over, at most."""
     rounds: Annotated[int, Field(ge=1, le=20)] = 3
     """Times that the things compared are run in turn, each in a fresh process."""
     originals: Path | None = None
-    """Folder of full-size JPEGs to decode, in any layout; none: phantom films rendered at 1024 px."""
+    """Folder of full-size JPEGs to decode, in any layout; none: phantom radiographs rendered at 1024 px."""
 
 
 class Reproduce(Settings):

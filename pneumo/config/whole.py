@@ -8,7 +8,7 @@ from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
 from pneumo.config.recipes import BASELINE, WEIGHTED, Recipe, Robust, Transfer
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
-from pneumo.config.searches import Ablate, Crossval, HeadSearch, Hpo
+from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 
 
 class Config(BaseSettings):

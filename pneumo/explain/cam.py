@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pneumo.explain.opening import BATCH_SIZE, ExplainableModel, Label, as_float32
+from pneumo.explain.activations import BATCH_SIZE, ExplainableModel, Label, as_float32
 
 MethodName = Literal["grad-cam", "grad-cam++", "smooth-grad-cam++", "layer-cam", "hires-cam", "random-cam"]
 Maps = npt.NDArray[np.float32]

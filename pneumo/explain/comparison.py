@@ -1,4 +1,4 @@
-"""Every method of explanation on one model, measured on the same films."""
+"""Every method of explanation on one model, measured on the same radiographs."""
 
 import time
 from collections.abc import Sequence
@@ -11,39 +11,39 @@ import numpy.typing as npt
 
 from pneumo import config
 from pneumo.config import ExplanationMethod
-from pneumo.evaluation import heatmaps
-from pneumo.evaluation.explanation import MethodWorth
-from pneumo.evaluation.heatmaps import MapMeasure
+from pneumo.evaluation import heatmap_metrics as heatmaps
+from pneumo.evaluation.heatmap_metrics import MapMeasure
+from pneumo.explain.activations import Label
 from pneumo.explain.cam import Maps, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.explain.faithfulness import measure
-from pneumo.explain.opening import Label
-from pneumo.explain.randomisation import shuffled
+from pneumo.explain.weight_randomization import randomize_weights
+from pneumo.results.explanations import MethodScores
 
 Masks = npt.NDArray[np.bool_]
 
 # So small a share of the layers that it is the last one alone.
 LOGIT_ALONE = 1e-6
 # One shuffle says little: four of a tiny network's gave correlations from 0.07 to 0.83.
-SHUFFLES = 3
+RANDOMIZATIONS = 3
 
 
 @dataclass(frozen=True)
-class Films:
-    """Films as a model takes them, and the classes that are explained."""
+class ExplainedImages:
+    """ExplainedImages as a model takes them, and the classes that are explained."""
 
     images: npt.NDArray[np.uint8]
     """(N, H, W, 1)."""
     targets: Sequence[Label]
 
-    def first(self, count: int) -> "Films":
+    def first(self, count: int) -> "ExplainedImages":
         """Pick the first of them."""
-        return Films(self.images[:count], self.targets[:count])
+        return ExplainedImages(self.images[:count], self.targets[:count])
 
 
 @dataclass(frozen=True)
 class KnownLesions:
-    """Films on which it is known where the disease is, and which the model calls PNEUMONIA."""
+    """ExplainedImages on which it is known where the disease is, and which the model calls PNEUMONIA."""
 
     images: npt.NDArray[np.uint8]
     """(N, H, W, 1)."""
@@ -56,46 +56,57 @@ class KnownLesions:
 
 
 class Comparison:
-    """One model, its films, and copies that forgot what it had learned: the logit's weights alone, or all."""
+    """One model, its radiographs, and copies that forgot what it had learned: the logit's weights alone, or all."""
 
     def __init__(
-        self, model: keras.Model, lots: config.Lots, films: Films, *, randomised: int, known: KnownLesions | None = None
+        self,
+        model: keras.Model,
+        lots: config.Lots,
+        radiographs: ExplainedImages,
+        *,
+        randomized_radiographs: int,
+        known: KnownLesions | None = None,
     ) -> None:
-        """Open the model and its forgetful copies.
+        """Open the model and its weight_randomized copies.
 
         Args:
-            randomised: films that these are asked about, the first ones.
+            randomized_radiographs: radiographs that these are asked about, the first ones.
             known: None where no lesion is known.
 
         Raises:
             UserError: the model has no spatial layer.
         """
         self.explainer = Explainer(model, lots)
-        self._films, self._known, self._few = films, known, films.first(randomised)
+        self._radiographs, self._known, self._few = radiographs, known, radiographs.first(randomized_radiographs)
         self._without_logit, self._without_weights = (
-            [Explainer(shuffled(model, share, seed=seed), lots) for seed in range(SHUFFLES)] for share in (LOGIT_ALONE, 1)
+            [Explainer(randomize_weights(model, share, seed=seed), lots) for seed in range(RANDOMIZATIONS)]
+            for share in (LOGIT_ALONE, 1)
         )
 
-    def worth(self, method: ExplanationMethod) -> MethodWorth:
+    def score(self, method: ExplanationMethod) -> MethodScores:
         """Measure one method."""
-        films = self._films
+        radiographs = self._radiographs
         maps, milliseconds, arrived = self._timed_maps(method)
-        height, width = films.images.shape[1:3]
+        height, width = radiographs.images.shape[1:3]
         measures = measure(
-            self.explainer.opened, films.images, films.targets, maps, lambda images: self._maps(images, films.targets, method)
+            self.explainer.opened,
+            radiographs.images,
+            radiographs.targets,
+            maps,
+            lambda images: self._maps(images, radiographs.targets, method),
         )
         border, centre = (region(height, width) for region in (heatmaps.border, heatmaps.central_band))
-        at_film_size = resize_maps(maps, height, width)
+        at_radiograph_size = resize_maps(maps, height, width)
         few = maps[: len(self._few.targets)]
-        return MethodWorth(
+        return MethodScores(
             method=method,
             faithfulness={name: MapMeasure.of(values) for name, values in measures.items()},
             empty=int((~maps.any(axis=(1, 2))).sum()),
-            border=MapMeasure.of(heatmaps.energy_inside(at_film_size, border)),
-            centre=MapMeasure.of(heatmaps.energy_inside(at_film_size, centre)),
+            border=MapMeasure.of(heatmaps.energy_inside(at_radiograph_size, border)),
+            centre=MapMeasure.of(heatmaps.energy_inside(at_radiograph_size, centre)),
             truth=self._against_the_truth(method),
-            without_logit=self._after(self._without_logit, few, method),
-            without_weights=self._after(self._without_weights, few, method),
+            logit_randomized=self._after(self._without_logit, few, method),
+            weights_randomized=self._after(self._without_weights, few, method),
             milliseconds=milliseconds,
             arrived=arrived,
         )
@@ -104,8 +115,8 @@ class Comparison:
         return self.explainer.maps(images, targets, [method])[method]
 
     def _timed_maps(self, method: ExplanationMethod) -> tuple[Maps, float, int | None]:
-        """Maps of the films, milliseconds a film, and how many films arrived; what is compiled on first use is not timed."""
-        images, targets = self._films.images, self._films.targets
+        """Maps of the radiographs, milliseconds a radiograph, and how many radiographs arrived; what is compiled on first use is not timed."""
+        images, targets = self._radiographs.images, self._radiographs.targets
         self._maps(images[:1], targets[:1], method)
         started, arrived = time.perf_counter(), None
         if method == "lots":
@@ -115,10 +126,10 @@ class Comparison:
             maps = self._maps(images, targets, method)
         return maps, 1000 * (time.perf_counter() - started) / len(images), arrived
 
-    def _after(self, forgetful: Sequence[Explainer], maps: Maps, method: ExplanationMethod) -> MapMeasure:
+    def _after(self, weight_randomized: Sequence[Explainer], maps: Maps, method: ExplanationMethod) -> MapMeasure:
         """How much the maps of copies that forgot are like the model's, for the classes that the model was asked for."""
-        films = self._few
-        again = [copy.maps(films.images, films.targets, [method])[method] for copy in forgetful]
+        radiographs = self._few
+        again = [copy.maps(radiographs.images, radiographs.targets, [method])[method] for copy in weight_randomized]
         return MapMeasure.of(np.concatenate([heatmaps.rank_correlation(maps, each) for each in again]))
 
     def _against_the_truth(self, method: ExplanationMethod) -> dict[str, MapMeasure]:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from pneumo import config
 from pneumo.config import ExplanationMethod
+from pneumo.explain.activations import Label, as_float32, explainable
 from pneumo.explain.cam import Maps, class_activation_maps
 from pneumo.explain.lots import Lots, perturbation_maps
-from pneumo.explain.opening import Label, as_float32, explainable
 
 
 class Explainer:

@@ -9,12 +9,12 @@ import pandas as pd
 from PIL import Image
 
 from pneumo.config import ExplanationMethod, Resize
-from pneumo.explain import render
+from pneumo.explain.activations import Label
 from pneumo.explain.cam import resize_maps
 from pneumo.explain.explainer import Explainer
-from pneumo.explain.opening import Label
-from pneumo.images.decode import decode
-from pneumo.images.view import for_overlay
+from pneumo.figures import heatmap as render
+from pneumo.radiographs.decode import decode
+from pneumo.radiographs.view import for_overlay
 
 PICTURE_HEIGHT_PX = 320
 
@@ -83,12 +83,12 @@ def _explain(
     file = root / mistake["path"]
     pixels = decode(file, image_size_px, resize)[None, ..., None]
     single_map = explainer.maps(pixels, predicted, [method])[method]
-    film = for_overlay(file, PICTURE_HEIGHT_PX, resize)
-    strength = render.as_share_of_maximum(resize_maps(single_map, *film.shape)[0])
+    radiograph = for_overlay(file, PICTURE_HEIGHT_PX, resize)
+    strength = render.as_share_of_maximum(resize_maps(single_map, *radiograph.shape)[0])
     pictures = {
-        "original": Image.fromarray(film),
+        "original": Image.fromarray(radiograph),
         "heatmap": render.heatmap(strength),
-        "overlay": render.overlay(film, strength),
+        "overlay": render.overlay(radiograph, strength),
     }
     probability = mistake["y_score"]
     return pictures, {

@@ -1,4 +1,4 @@
-"""What each layer of a network makes of one film: kernels, activations and Grad-CAM (003, section 9)."""
+"""What each layer of a network makes of one radiograph: kernels, activations and Grad-CAM (003, section 9)."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pneumo.explain.activations import CONVOLUTIONS, Label, activation_model, as_float32, flat_layers, members, spatial_layers
 from pneumo.explain.cam import grad_cam, signs_of
-from pneumo.explain.opening import CONVOLUTIONS, Label, as_float32, flat_layers, members, opened_at, spatial_layers
 
 LAYERS = 12
 """Layers that are looked into at most; ResNet50 has 49 convolutional activations."""
@@ -20,7 +20,7 @@ Values = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer makes of a film.
+    """What one layer makes of a radiograph.
 
     Attributes:
         channels: that the layer has.
@@ -38,14 +38,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A network on one film, from the first convolution to the last activation.
+    """A network on one radiograph, from the first convolution to the last activation.
 
     Attributes:
-        pixels: the film as the network is given it, (H, W), grey values in 0..255.
+        pixels: the radiograph as the network is given it, (H, W), grey values in 0..255.
         target: the class that Grad-CAM argues for.
         networks: that the model is an ensemble of; the first of them is what is inspected. 1: no ensemble.
         kernel_layer: name of the first convolution.
-        kernels: its weights, (k, height, width). Before a backbone a film is three equal channels: their weights are summed.
+        kernels: its weights, (k, height, width). Before a backbone a radiograph is three equal channels: their weights are summed.
         layers: from the first to the last, evenly chosen where the network has more than `LAYERS`.
         layers_in_all: convolutional activations that the network has.
     """
@@ -60,7 +60,7 @@ class Inspection:
 
 
 def inspect(model: keras.Model, pixels: npt.NDArray[np.uint8], target: Label) -> Inspection:
-    """Look into a network, or into the first member of an ensemble, while it looks at one film: in one pass for all layers.
+    """Look into a network, or into the first member of an ensemble, while it looks at one radiograph: in one pass for all layers.
 
     Args:
         model: has a layer named `logit`, as every model that is registered.
@@ -73,7 +73,7 @@ def inspect(model: keras.Model, pixels: npt.NDArray[np.uint8], target: Label) ->
     network = networks[0]
     found = _activation_layers(network)
     chosen = [found[index] for index in np.linspace(0, len(found) - 1, min(LAYERS, len(found))).round().astype(int)]
-    evidence = _evidence(opened_at(network, chosen), as_float32(pixels[None, ..., None]), target)
+    evidence = _evidence(activation_model(network, chosen), as_float32(pixels[None, ..., None]), target)
     first = next(one for one in flat_layers(network) if isinstance(one, CONVOLUTIONS))
     return Inspection(
         pixels=pixels,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 
-from pneumo.explain.opening import BATCH_SIZE, as_float32, members
+from pneumo.explain.activations import BATCH_SIZE, as_float32, members
 
 Vectors = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.float32]

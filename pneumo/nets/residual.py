@@ -1,4 +1,4 @@
-"""A small residual network (He et al. 2016) for grey films, trained from scratch."""
+"""A small residual network (He et al. 2016) for grey radiographs, trained from scratch."""
 
 import keras
 from keras import layers
@@ -10,8 +10,8 @@ from pneumo.nets.seeds import Seeds
 def build(settings: ResidualCnn, image_size_px: int, seed: int = 0) -> keras.Model:
     """A stem that halves the side twice, then stages of residual blocks, each stage at half the side of the last, and one logit.
 
-    Features are pooled over the whole film before the logit, so that the network counts what it finds and does not learn where on
-    the film a patient's outline ended. Convolutions are padded and followed by batch normalisation; the last normalisation of every
+    Features are pooled over the whole radiograph before the logit, so that the network counts what it finds and does not learn where on
+    the radiograph a patient's outline ended. Convolutions are padded and followed by batch normalisation; the last normalisation of every
     block starts at zero, so that training begins with the identity (Goyal et al. 2017, section 5.1).
 
     Args:

@@ -43,7 +43,7 @@ def connect(uri: str) -> Any:
 
 
 @contextmanager
-def told_in_one_line(location: str) -> Iterator[None]:
+def as_user_error(location: str) -> Iterator[None]:
     """Turn what the disk, the network or MLflow refuses into an error that the user can act on."""
     try:
         yield

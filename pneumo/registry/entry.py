@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pneumo.evaluation.record import Record
+from pneumo.results.model import ModelRecord
 
 
 class Entry(BaseModel):
@@ -27,8 +27,8 @@ class Entry(BaseModel):
     """None in entries from before it was listed."""
     threshold: float
     validation_auroc: float | None = None
-    acquisition_auroc: float | None = None
-    """On validation under randomised acquisition; None, too, in entries from before it was listed."""
+    validation_shifted_auroc: float | None = None
+    """On shifted validation; None, too, in entries from before it was listed."""
     test_auroc: float | None = None
     test_accuracy: float
 
@@ -37,7 +37,7 @@ class Entry(BaseModel):
         return self.model_dump(mode="json")
 
 
-def headline(record: Record) -> dict[str, str]:
+def headline(record: ModelRecord) -> dict[str, str]:
     """Give the part of a record that a list shows, as texts: an entry is read back from them."""
     values = {
         "recipe": record.recipe,
@@ -48,7 +48,7 @@ def headline(record: Record) -> dict[str, str]:
         "validation_fingerprint": record.validation_fingerprint,
         "threshold": record.threshold,
         "validation_auroc": record.validation.auroc,
-        "acquisition_auroc": record.acquisition.auroc,
+        "validation_shifted_auroc": record.validation_shifted.auroc,
         "test_auroc": record.test.auroc,
         "test_accuracy": record.test.locked.accuracy,
     }

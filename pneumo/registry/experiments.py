@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
-from pneumo.evaluation.experiment import Experiment
 from pneumo.registry import files
 from pneumo.registry.connection import import_mlflow
 from pneumo.registry.embedded import EXPERIMENT
+from pneumo.results.experiment import Experiment
 
 KIND_TAG, NAME_TAG, COHORT_TAG = "pneumo.kind", "pneumo.name", "pneumo.data_fingerprint"
 

@@ -21,9 +21,9 @@ from mlflow.entities import Metric
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from pneumo.evaluation.record import Record
 from pneumo.registry import files
 from pneumo.registry.embedded import EXPERIMENT
+from pneumo.results.model import ModelRecord
 
 NEEDED_TO_PREDICT = ("keras", "tensorflow", "numpy")
 
@@ -38,7 +38,7 @@ class Logged:
     """Of the model file as it is stored."""
 
 
-def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Logged:
+def log_run(record: ModelRecord, model: keras.Model, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Logged:
     """Write a run: parameters, learning curves, scores, files, and the model with its signature."""
     experiment = mlflow.set_experiment(EXPERIMENT)
     # Otherwise MLflow notes the path of the running script.
@@ -63,21 +63,21 @@ def log_run(record: Record, model: keras.Model, predictions: Mapping[str, pd.Dat
         return Logged(run.info.run_id, logged.model_id, files.sha256(Path(stored)))
 
 
-def _parameters(record: Record) -> dict[str, Any]:
-    plain = record.model_dump(mode="json", exclude={"history", "phases", "validation", "acquisition", "test"})
+def _parameters(record: ModelRecord) -> dict[str, Any]:
+    plain = record.model_dump(mode="json", exclude={"history", "phases", "validation", "validation_shifted", "test"})
     return {str(name): value for name, value in pd.json_normalize(plain).iloc[0].items()}
 
 
-def _metrics(record: Record) -> list[Metric]:
+def _metrics(record: ModelRecord) -> list[Metric]:
     """Collect the learning curves, from step 1 on, and at step 0 the final scores: that step MLflow shows with the model."""
     now = int(time.time() * 1000)
     curves = [Metric(name, value, now, epoch) for name, values in record.history.items() for epoch, value in enumerate(values, 1)]
-    nested = {part: getattr(record, part).model_dump() for part in ("validation", "acquisition", "test")}
+    nested = {part: getattr(record, part).model_dump() for part in ("validation", "validation_shifted", "test")}
     scores = pd.json_normalize(nested, sep="_").to_dict("records")[0]
     return curves + [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
 
 
-def _lay_out(folder: Path, record: Record, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Path:
+def _lay_out(folder: Path, record: ModelRecord, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]) -> Path:
     """Put the files that go with a model into one folder."""
     laid_out = folder / "files"
     (laid_out / files.FIGURES).mkdir(parents=True)

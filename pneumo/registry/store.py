@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from pneumo import config
 from pneumo.errors import UserError
-from pneumo.evaluation.experiment import Experiment
-from pneumo.evaluation.record import Record
 from pneumo.registry import embedded, files
-from pneumo.registry.connection import connect, import_mlflow, one_line, told_in_one_line
+from pneumo.registry.connection import as_user_error, connect, import_mlflow, one_line
 from pneumo.registry.entry import Entry, headline
 from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
-from pneumo.registry.openings import Opening, note_opening, read_openings
+from pneumo.registry.test_access import TestAccess, log_access, read_accesses
+from pneumo.results.experiment import Experiment
+from pneumo.results.model import ModelRecord
 from pneumo.startup import quiet_start
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class Registry:
         )
 
     def add(
-        self, record: Record, model: "keras.Model", predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path] = ()
+        self, record: ModelRecord, model: "keras.Model", predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path] = ()
     ) -> Entry:
         """Register a model with everything that belongs to it; the first of all becomes the champion.
 
         The version comes last and in one call: a process killed before it leaves nothing that is listed.
 
         Args:
-            predictions: columns path, patient, y_true, y_score, by "validation", "acquisition" and "test".
+            predictions: columns path, patient, y_true, y_score, by "validation", "validation_shifted" and "test".
         """
         with self._writing() as client:
             # Imported here: it brings Keras, and MLflow's environment must be set by then.
@@ -82,7 +82,7 @@ class Registry:
         """List the models, of one recipe or of all, the newest last."""
         if self._tracking_uri is None and not embedded.database(self._directory).exists():
             return []
-        with told_in_one_line(self._location):
+        with as_user_error(self._location):
             client = self._client()
             aliases = [
                 each for model in client.search_registered_models(f"name = '{MODEL_NAME}'") for each in model.aliases.items()
@@ -103,7 +103,7 @@ class Registry:
         return sorted((entry for entry in found if recipe in (None, entry.recipe)), key=lambda entry: entry.version)
 
     def newest(self, data_fingerprint: str, validation_fingerprint: str) -> list[Entry]:
-        """List the newest model of each recipe among those trained on one cohort and validated on the same films of it.
+        """List the newest model of each recipe among those trained on one cohort and validated on the same radiographs of it.
 
         Raises:
             UserError: none was.
@@ -114,7 +114,7 @@ class Registry:
         by_recipe = {entry.recipe: entry for entry in of_cohort if entry.validation_fingerprint in {None, validation_fingerprint}}
         if not by_recipe:
             raise UserError(
-                f"The models of this cohort in {self._location} were validated on other films: give the settings of `cohort` that "
+                f"The models of this cohort in {self._location} were validated on other radiographs: give the settings of `cohort` that "
                 "they were trained with"
             )
         return list(by_recipe.values())
@@ -123,7 +123,7 @@ class Registry:
         """Read the results of one kind and cohort, the newest of each name."""
         if self._tracking_uri is None and not embedded.database(self._directory).exists():
             return []
-        with told_in_one_line(self._location):
+        with as_user_error(self._location):
             runs = newest_runs(self._client(), kind.KIND, data_fingerprint)
         return [self._experiment(kind, run_id) for run_id in runs]
 
@@ -142,11 +142,11 @@ class Registry:
         existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in entries)
         raise UserError(f"No model `{reference}` in {self._location}: name a version, a recipe or champion; there are {existing}")
 
-    def record(self, entry: Entry) -> Record:
+    def record(self, entry: Entry) -> ModelRecord:
         """Read everything that travels with a model."""
         with self._model_file(entry, f"runs:/{entry.run_id}/{files.RECORD}") as path:
             try:
-                return Record.model_validate_json(path.read_bytes())
+                return ModelRecord.model_validate_json(path.read_bytes())
             except ValidationError as error:
                 raise UserError(
                     f"The record of model {entry.version} in {self._location} cannot be read by this version of pneumo "
@@ -154,7 +154,7 @@ class Registry:
                 ) from error
 
     def predictions(self, entry: Entry, split: str) -> pd.DataFrame:
-        """Read a model's predictions on "validation", "acquisition" or "test": path, patient, y_true, y_score."""
+        """Read a model's predictions on "validation", "validation_shifted" or "test": path, patient, y_true, y_score."""
         with self._model_file(entry, f"runs:/{entry.run_id}/{files.predictions(split)}") as path:
             # A patient called 007 or NA keeps that name.
             texts = {"path": str, "patient": str}
@@ -191,16 +191,16 @@ class Registry:
     def promote(self, version: int) -> None:
         """Make a model the champion in place of the one that is."""
         entry = self.get(str(version))
-        with told_in_one_line(self._location):
+        with as_user_error(self._location):
             self._client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
 
-    def note_test_opening(self, recipe: str, data_fingerprint: str) -> list[Opening]:
+    def log_test_access(self, recipe: str, data_fingerprint: str) -> list[TestAccess]:
         """Write down that a recipe's model is about to be tested, and list all openings of that cohort's test split."""
-        return note_opening(self._directory, recipe, data_fingerprint)
+        return log_access(self._directory, recipe, data_fingerprint)
 
-    def test_openings(self, data_fingerprint: str) -> list[Opening]:
+    def test_accesses(self, data_fingerprint: str) -> list[TestAccess]:
         """List all openings of a cohort's test split, the last one last."""
-        return read_openings(self._directory, data_fingerprint)
+        return read_accesses(self._directory, data_fingerprint)
 
     def ui_command(self, port: int = 5000) -> list[str]:
         """Return the command that serves MLflow's own page, and have the page find the artifacts of a folder that was moved."""
@@ -232,7 +232,7 @@ class Registry:
     @contextmanager
     def _writing(self) -> Iterator[Any]:
         """Yield MLflow's client of the registry, which is made where there was none, and is this process's alone."""
-        with told_in_one_line(self._location):
+        with as_user_error(self._location):
             if self._tracking_uri is not None:
                 yield self._client()
                 return
@@ -264,7 +264,7 @@ class Registry:
     @contextmanager
     def _file(self, artifact: str, owner: str, remedy: str) -> Iterator[Path]:
         """Yield a copy of a stored file, given MLflow's address of it."""
-        with told_in_one_line(self._location), tempfile.TemporaryDirectory() as folder:
+        with as_user_error(self._location), tempfile.TemporaryDirectory() as folder:
             self._client()
             mlflow = import_mlflow()
             try:

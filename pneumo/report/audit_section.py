@@ -7,12 +7,12 @@ from typing import Any
 import matplotlib as mpl
 from pydantic import ValidationError
 
-from pneumo.cohort.traits import TRAITS
+from pneumo.audit.report import FILE, Audit
+from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
+from pneumo.audit.shortcuts import CHANCE, PREDICTS
+from pneumo.audit.traits import TRAITS
 from pneumo.errors import UserError
-from pneumo.evaluation.audit import FILE, Audit
-from pneumo.evaluation.audit_words import VERDICTS, finding_sentence, floor_sentence, leakage_sentences, stretch_sentence
-from pneumo.evaluation.shortcuts import CHANCE, PREDICTS
-from pneumo.report.drawing import SEEN, STYLE, TESTED, Picture, canvas, dot, dot_label, finished, rounded
+from pneumo.figures.drawing import SEEN, STYLE, TESTED, Picture, canvas, dot, dot_label, finished, rounded
 
 _REMEDY = "run `pneumo audit`, then `pneumo report`"
 _WIDTH_INCHES = 7.2
@@ -42,7 +42,7 @@ WORDS = {
     "traits": TRAITS,
     "verdicts": VERDICTS,
     "finding_sentence": finding_sentence,
-    "floor_sentence": floor_sentence,
+    "linear_baseline_sentence": linear_baseline_sentence,
     "leakage_sentences": leakage_sentences,
     "stretch_sentence": stretch_sentence,
 }

@@ -5,11 +5,11 @@ from typing import Any
 
 from pneumo.report.contents import ModelSection
 from pneumo.report.families import Family, family_of
-from pneumo.report.inputs import ModelResult
+from pneumo.report.files import CARDS
 from pneumo.report.provenance import made_with
-from pneumo.report.reasons import Openings, opened
+from pneumo.report.reasons import TestAccesses, opened
 from pneumo.report.rendering import render
-from pneumo.report.writing import CARDS
+from pneumo.results.registered import RegisteredModel
 
 INTENDED = (
     "Research and teaching: how networks read chest radiographs, and where they go wrong.",
@@ -17,19 +17,19 @@ INTENDED = (
 )
 FORBIDDEN = (
     "Any decision about a patient, alone or beside a reader: it is not a medical device, and nobody has tried it in a clinic.",
-    "Films of other ages, hospitals or views, or made in another way, unless it has been measured on them first.",
+    "Radiographs of other ages, hospitals or views, or made in another way, unless it has been measured on them first.",
     "Anything but pneumonia: NORMAL means that it sees no pneumonia, not that a patient is well.",
-    "Labelling other collections of films without a reader's check.",
+    "Labelling other collections of radiographs without a reader's check.",
 )
 
 
-def file_name(model: ModelResult) -> str:
+def file_name(model: RegisteredModel) -> str:
     """Name a model's card."""
     return f"{model.facts.recipe}-v{model.version}.html"
 
 
 def render_cards(
-    content: Mapping[str, Any], sections: Sequence[ModelSection], families: Sequence[Family], openings: Openings
+    content: Mapping[str, Any], sections: Sequence[ModelSection], families: Sequence[Family], openings: TestAccesses
 ) -> dict[str, str]:
     """Write the card of every model.
 

@@ -13,7 +13,7 @@ from typing import Literal
 EXPECTED = {
     "Flow of images and patients": {"flow": "flow", "exclusions": "exclusions"},
     "Partition": {"table by part and class": "flow", "patients in several parts": "partition"},
-    "Audit of the data": {"leakage": "leakage", "acquisition": "shortcuts", "pixel-regression floor": "pixel-floor"},
+    "Audit of the data": {"leakage": "leakage", "validation_shifted": "shortcuts", "linear pixel baseline": "linear-baseline"},
     "ROC and precision-recall, with intervals by patient bootstrap": {
         "ROC": "roc",
         "precision-recall": "precision-recall",

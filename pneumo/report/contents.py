@@ -4,21 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo.evaluation.films import PARTS
-from pneumo.evaluation.protocol import ModelStatistics
-from pneumo.report import figures, statistics_figures
-from pneumo.report.drawing import Picture
-from pneumo.report.experiment_figures import ablation_curves, fold_curves, search_pictures
-from pneumo.report.inputs import CohortFacts, Experiments, Gallery, ModelResult, Sample, read_gallery
+from pneumo.evaluation.model_statistics import ModelStatistics
+from pneumo.evaluation.predictions import PARTS
+from pneumo.figures import models as figures
+from pneumo.figures import statistics as statistics_figures
+from pneumo.figures.drawing import Picture
+from pneumo.figures.experiments import ablation_curves, fold_curves, search_pictures
+from pneumo.figures.reference import beside_reference
+from pneumo.report.inputs import CohortFacts, Experiments, Gallery, Sample, read_gallery
 from pneumo.report.numbers import reference_systems
-from pneumo.report.reference_figure import beside_reference
+from pneumo.results.registered import RegisteredModel
 
 
 @dataclass(frozen=True)
 class ModelSection:
     """One model as the page shows it."""
 
-    result: ModelResult
+    result: RegisteredModel
     curves: Sequence[Picture]
     confusion: Sequence[Picture]
     search: Sequence[Picture]
@@ -61,7 +63,7 @@ class Pictures:
         return [*self.samples, *self.roc, *self.precision_recall, *alone, *self.folds, *self.ablations]
 
 
-def draw_section(directory: Path, model: ModelResult, statistics: ModelStatistics, synthetic: bool) -> ModelSection:
+def draw_section(directory: Path, model: RegisteredModel, statistics: ModelStatistics, synthetic: bool) -> ModelSection:
     """Draw what the page shows of one model, and find its heatmaps in the report's folder.
 
     Raises:
@@ -85,11 +87,11 @@ def draw_section(directory: Path, model: ModelResult, statistics: ModelStatistic
 def draw_pictures(
     cohort: CohortFacts,
     samples: Sequence[Sample],
-    models: Sequence[ModelResult],
+    models: Sequence[RegisteredModel],
     statistics: Sequence[ModelStatistics],
     *,
     experiments: Experiments,
-    trusted: ModelResult,
+    trusted: RegisteredModel,
 ) -> Pictures:
     """Draw the figures that are not of one model alone."""
     synthetic = cohort.synthetic

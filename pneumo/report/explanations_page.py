@@ -11,25 +11,25 @@ from pydantic import ValidationError
 
 from pneumo.config import ExplanationMethod
 from pneumo.errors import UserError
-from pneumo.evaluation.explanation import BASELINE, FAITHFULNESS, FILE, FOLDER, TRUTH, MethodWorth, ModelWorth, beats, read
-from pneumo.evaluation.heatmaps import BORDER_SHARE, CENTRAL_SHARE, SURVIVES
-from pneumo.report.inputs import ModelResult
+from pneumo.evaluation.heatmap_metrics import BORDER_SHARE, CENTRAL_SHARE, RANDOMIZATION_LIMIT
+from pneumo.report.files import EXPLANATIONS
 from pneumo.report.rendering import render
-from pneumo.report.words import listed, percent
-from pneumo.report.writing import EXPLANATIONS
+from pneumo.results.explanations import BASELINE, FAITHFULNESS, FILE, FOLDER, TRUTH, MethodScores, ModelExplanations, beats, read
+from pneumo.results.formatting import listed, percent
+from pneumo.results.registered import RegisteredModel
 
 _REMEDY = "run `pneumo heatmaps`, then `pneumo report`"
-# A map that says nothing has its share of the film there: both regions are about a fifth of it.
+# A map that says nothing has its share of the radiograph there: both regions are about a fifth of it.
 REGION_SHARE = {"border": 1 - (1 - 2 * BORDER_SHARE) ** 2, "centre": CENTRAL_SHARE}
 SUSPICIOUS = 1.5
 """A region is worth a warning where it holds this many times what a map that says nothing has there."""
 ABOUT: dict[str, tuple[str, str]] = {
     "random-cam": (
         "What a picture is worth that knows nothing of the class: channels are weighed at random.",
-        "Nothing about the film. A method that is not better than this one explains nothing.",
+        "Nothing about the radiograph. A method that is not better than this one explains nothing.",
     ),
     "grad-cam": (
-        "Which channels argue for the class over the whole film, and where these are active.",
+        "Which channels argue for the class over the whole radiograph, and where these are active.",
         "Where within an active channel the argument lies; a channel may be active elsewhere for another reason.",
     ),
     "grad-cam++": (
@@ -37,7 +37,7 @@ ABOUT: dict[str, tuple[str, str]] = {
         "What argues against the class: only positive gradients count.",
     ),
     "smooth-grad-cam++": (
-        "Whether that holds when a little noise is added to the film.",
+        "Whether that holds when a little noise is added to the radiograph.",
         "More than Grad-CAM++ where gradients are the same everywhere, as below one pooling and one dense layer.",
     ),
     "layer-cam": (
@@ -60,7 +60,7 @@ ABOUT: dict[str, tuple[str, str]] = {
 class ExplanationsSection:
     """The measures of the report's models, as far as they were taken."""
 
-    found: Sequence[ModelWorth]
+    found: Sequence[ModelExplanations]
     missing: Sequence[str]
     """Names of the models that were not measured yet, or not as they are now."""
 
@@ -92,7 +92,7 @@ class ExplanationsSection:
             "baseline": BASELINE,
             "beats": beats,
             "folder": FOLDER,
-            "survives_from": SURVIVES,
+            "randomization_limit": RANDOMIZATION_LIMIT,
             "region_share": REGION_SHARE,
             "reference": reference_heatmaps(),
             "verdicts": verdicts,
@@ -101,7 +101,7 @@ class ExplanationsSection:
         return {EXPLANATIONS: render("explanations.html.j2", {**content, **own})}
 
 
-def explanations_section(report_directory: Path, models: Sequence[ModelResult]) -> ExplanationsSection:
+def explanations_section(report_directory: Path, models: Sequence[RegisteredModel]) -> ExplanationsSection:
     """Find the measures in the report's folder that are of these very models.
 
     Raises:
@@ -119,19 +119,19 @@ def explanations_section(report_directory: Path, models: Sequence[ModelResult]) 
     return ExplanationsSection(found, [name for name in keys if name not in names])
 
 
-def verdicts(model: ModelWorth) -> list[str]:
+def verdicts(model: ModelExplanations) -> list[str]:
     """Say in plain words what the measures of one model warn of, method by method; nothing where they do not."""
     wrong = {method.method: _wrong(model, method) for method in model.methods if method.method != BASELINE}
     return [f"{method}: {listed(signs)}." for method, signs in wrong.items() if signs]
 
 
-def in_short(model: ModelWorth) -> str:
+def in_short(model: ModelExplanations) -> str:
     """Name the methods whose maps of a model show no warning sign: no proof, as a measure on which all tie says nothing."""
     sound = [each.method for each in model.methods if each.method != BASELINE and not _wrong(model, each)]
     return f"no check speaks against {listed(sound)}" if sound else "some check speaks against every method"
 
 
-def _wrong(model: ModelWorth, method: MethodWorth) -> list[str]:
+def _wrong(model: ModelExplanations, method: MethodScores) -> list[str]:
     return [*_against_the_baseline(model, method), *_warnings(method)]
 
 
@@ -142,7 +142,7 @@ def reference_heatmaps() -> dict[str, dict[str, float]]:
     return {method: systems[method] for method in get_args(ExplanationMethod)}
 
 
-def _against_the_baseline(model: ModelWorth, method: MethodWorth) -> list[str]:
+def _against_the_baseline(model: ModelExplanations, method: MethodScores) -> list[str]:
     baseline = model.of(BASELINE)
     if baseline is None:
         return []
@@ -156,16 +156,18 @@ def _against_the_baseline(model: ModelWorth, method: MethodWorth) -> list[str]:
     return [f"worse than {BASELINE} by {listed(lost)}"] if lost else []
 
 
-def _warnings(method: MethodWorth) -> list[str]:
+def _warnings(method: MethodScores) -> list[str]:
     said = []
-    if method.survives:
-        said.append("drawn much the same by a network that has forgotten everything, so it shows the film rather than the network")
-    for region, name in (("border", "at the film's border"), ("centre", "over spine and mediastinum")):
+    if method.fails_randomization_check:
+        said.append(
+            "drawn much the same by a network that has forgotten everything, so it shows the radiograph rather than the network"
+        )
+    for region, name in (("border", "at the radiograph's border"), ("centre", "over spine and mediastinum")):
         share = getattr(method, region).mean
         if share is not None and share > SUSPICIOUS * REGION_SHARE[region]:
             said.append(f"{percent(share)} of it lies {name}, where little lung is")
     return said
 
 
-def _pictured(report_directory: Path, model: ModelWorth) -> bool:
+def _pictured(report_directory: Path, model: ModelExplanations) -> bool:
     return all((report_directory / FOLDER / name).is_file() for name in model.pictures.values())

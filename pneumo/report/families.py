@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from pneumo.evaluation.cross_validation import Spread
-from pneumo.evaluation.films import PARTS, Part
-from pneumo.report.inputs import ModelResult
+from pneumo.evaluation.predictions import PARTS, Part
 from pneumo.report.numbers import value
+from pneumo.results.cross_validation import Spread
+from pneumo.results.registered import RegisteredModel
 
 # Path into an Evaluation, and its name on the page.
 SCORED_SEEDS = {
@@ -25,8 +25,8 @@ class Family:
     """One recipe, trained from several seeds."""
 
     name: str
-    seeds: Sequence[ModelResult]
-    ensemble: ModelResult | None
+    seeds: Sequence[RegisteredModel]
+    ensemble: RegisteredModel | None
     """Of all of these models or some, where there is one."""
     spread: dict[Part, dict[str, Spread]]
     """Over the seeds, at each one's own locked threshold."""
@@ -49,7 +49,7 @@ class Family:
         }
 
 
-def find_families(models: Sequence[ModelResult]) -> list[Family]:
+def find_families(models: Sequence[RegisteredModel]) -> list[Family]:
     """Find the models of several seeds among those of a report."""
     related = sorted((model for model in models if model.facts.family), key=lambda model: (_kind(model), model.version))
     families = []
@@ -69,23 +69,23 @@ def find_families(models: Sequence[ModelResult]) -> list[Family]:
     return families
 
 
-def in_front(models: Sequence[ModelResult], families: Sequence[Family]) -> list[ModelResult]:
+def in_front(models: Sequence[RegisteredModel], families: Sequence[Family]) -> list[RegisteredModel]:
     """Leave out the seeds whose ensemble stands for them: which of them does best is chance."""
     folded = {model.version for family in families if family.ensemble for model in family.seeds}
     return [model for model in models if model.version not in folded]
 
 
-def family_of(model: ModelResult, families: Sequence[Family]) -> Family | None:
+def family_of(model: RegisteredModel, families: Sequence[Family]) -> Family | None:
     """Find the family that a model is of, as one of its seeds or as its ensemble."""
     return next((family for family in families if model.version in family.versions), None)
 
 
-def _kind(model: ModelResult) -> tuple[str, str]:
+def _kind(model: RegisteredModel) -> tuple[str, str]:
     """What models of one family share: their name and their settings, but for the seeds."""
     settings = {name: each for name, each in model.facts.settings.items() if name != "seeds"}
     fit = {name: each for name, each in settings.pop("fit", {}).items() if name != "seed"}
     return str(model.facts.family), json.dumps([settings, fit], sort_keys=True)
 
 
-def _spread(seeds: Sequence[ModelResult], part: Part) -> dict[str, Spread]:
+def _spread(seeds: Sequence[RegisteredModel], part: Part) -> dict[str, Spread]:
     return {path: Spread.of([value(model.evaluation(part), path) for model in seeds]) for path in SCORED_SEEDS}

@@ -11,51 +11,11 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pneumo.errors import UserError
-from pneumo.evaluation.ablation import Ablation
-from pneumo.evaluation.cross_validation import CrossValidation
-from pneumo.evaluation.experiment import Experiment
-from pneumo.evaluation.films import Part
-from pneumo.evaluation.ingredients import Ingredients
-from pneumo.evaluation.record import Record
-from pneumo.evaluation.scores import Evaluation
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """One registered model and its predictions."""
-
-    version: int
-    champion: bool
-    sha256: str
-    """Of the model file: a gallery made from another file is not shown as this model's."""
-    facts: Record
-    predictions_validation: pd.DataFrame
-    """Columns path, patient, subtype, y_true, y_score."""
-    predictions_acquisition: pd.DataFrame
-    """Validation under randomised acquisition: every film several times."""
-    predictions_test: pd.DataFrame
-    search_convergence: bytes | None = None
-    """PNG, as the next, where a search chose the settings."""
-    search_dependence: bytes | None = None
-
-    @property
-    def name(self) -> str:
-        """How the page and the figures call it."""
-        return f"{self.facts.recipe} v{self.version}"
-
-    def evaluation(self, part: Part) -> Evaluation:
-        """Pick the scores on one part."""
-        found: Evaluation = getattr(self.facts, part)
-        return found
-
-    def predictions(self, part: Part) -> pd.DataFrame:
-        """Pick the predictions on one part."""
-        tables = {
-            "validation": self.predictions_validation,
-            "acquisition": self.predictions_acquisition,
-            "test": self.predictions_test,
-        }
-        return tables[part]
+from pneumo.results.ablation import Ablation
+from pneumo.results.cross_validation import CrossValidation
+from pneumo.results.experiment import Experiment
+from pneumo.results.ingredients import Ingredients
+from pneumo.results.registered import RegisteredModel
 
 
 @dataclass(frozen=True)
@@ -73,7 +33,7 @@ class CohortFacts:
     fingerprint: str
     published: bool
     """The radiographs of Kermany et al. (2018)."""
-    test_openings: Mapping[str, int]
+    test_accesses: Mapping[str, int]
     """How often the test split was opened from this registry, by recipe."""
 
 
@@ -150,7 +110,7 @@ class Gallery:
     """A sentence, where no gallery can be shown."""
 
 
-def read_gallery(report_directory: Path, model: ModelResult) -> Gallery:
+def read_gallery(report_directory: Path, model: RegisteredModel) -> Gallery:
     """Find the heatmaps of one model, if they are there and were made from this very model file.
 
     Raises:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pneumo.evaluation.films import Part
+from pneumo.evaluation.predictions import Part
 from pneumo.evaluation.scores import Evaluation
-from pneumo.report.inputs import CohortFacts, Experiments, ModelResult
+from pneumo.report.inputs import CohortFacts, Experiments
 from pneumo.report.statistics import Statistics
+from pneumo.results.registered import RegisteredModel
 
 OFFICIAL_TEST_IMAGES = 624
 PARTS = ("training", "validation", "test", "unused")
@@ -32,7 +33,9 @@ COMPARED = {
 }
 
 
-def metrics(cohort: CohortFacts, models: Sequence[ModelResult], statistics: Statistics, experiments: Experiments) -> dict[str, Any]:
+def metrics(
+    cohort: CohortFacts, models: Sequence[RegisteredModel], statistics: Statistics, experiments: Experiments
+) -> dict[str, Any]:
     """Gather every number of the page, as metrics.json has them."""
     return {
         "generated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,7 +56,7 @@ def metrics(cohort: CohortFacts, models: Sequence[ModelResult], statistics: Stat
                 **model.facts.model_dump(mode="json"),
                 "gap": {
                     part: {path: gap(model, part, path) for group in COMPARED.values() for path in group}
-                    for part in ("validation", "acquisition")
+                    for part in ("validation", "validation_shifted")
                 },
                 "statistics": each.model_dump(mode="json"),
             }
@@ -96,7 +99,7 @@ def value(evaluation: Evaluation, path: str) -> float | None:
     return number
 
 
-def gap(model: ModelResult, part: Part, path: str) -> float | None:
+def gap(model: RegisteredModel, part: Part, path: str) -> float | None:
     """Subtract what a part of validation promised from what test kept."""
     test, promised = value(model.facts.test, path), value(model.evaluation(part), path)
     return None if test is None or promised is None else test - promised

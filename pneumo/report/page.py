@@ -11,23 +11,24 @@ from typing import Any
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
-from pneumo.evaluation.films import PARTS
+from pneumo.evaluation.predictions import PARTS
+from pneumo.figures.drawing import Picture
 from pneumo.report.audit_section import WORDS, audit_section
 from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
 from pneumo.report.checklist import checklist
 from pneumo.report.contents import ModelSection, draw_pictures, draw_section
-from pneumo.report.drawing import Picture
 from pneumo.report.explanations_page import explanations_section
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
-from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
+from pneumo.report.files import INDEX, write_files
+from pneumo.report.inputs import CohortFacts, Experiments, Sample
 from pneumo.report.numbers import COMPARED, OFFICIAL_TEST_IMAGES, gap, metrics, value
 from pneumo.report.provenance import provenance
 from pneumo.report.rendering import render
 from pneumo.report.robustness_section import RobustnessSection, robustness_section
+from pneumo.report.selected_model import count_accesses, weigh
 from pneumo.report.statistics import work_out
-from pneumo.report.trust import count_openings, weigh
-from pneumo.report.words import PARTS_SAID, RULES_SAID
-from pneumo.report.writing import INDEX, write_files
+from pneumo.results.formatting import PARTS_SAID, RULES_SAID
+from pneumo.results.registered import RegisteredModel
 
 # What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
 SCORED = {
@@ -62,7 +63,7 @@ def write_report(
     directory: Path,
     cohort: CohortFacts,
     samples: Sequence[Sample],
-    models: Sequence[ModelResult],
+    models: Sequence[RegisteredModel],
     experiments: Experiments = NO_EXPERIMENTS,
 ) -> Path:
     """Write index.html, metrics.json, figures/ and cards/ into a folder; heatmaps, audit and robustness that lie in it are shown.
@@ -85,7 +86,7 @@ def write_report(
 
 
 def _content(
-    directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[ModelResult], experiments: Experiments
+    directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[RegisteredModel], experiments: Experiments
 ) -> dict[str, Any]:
     """Work out and draw all that the templates show, by the names they call it."""
     families = find_families(models)
@@ -97,7 +98,7 @@ def _content(
     sections = [section for section in everything if section.result in leading]
     shown = [section.statistics for section in sections]
     audit = audit_section(directory, cohort.fingerprint)
-    openings = count_openings(cohort, models)
+    openings = count_accesses(cohort, models)
     robustness = robustness_section(directory, leading, cohort.synthetic)
     trust = weigh(
         cohort,
@@ -137,13 +138,13 @@ def _lacking(section: ModelSection, robustness: RobustnessSection) -> dict[str, 
 
 
 def _numbers(
-    cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments, content: dict[str, Any]
+    cohort: CohortFacts, models: Sequence[RegisteredModel], experiments: Experiments, content: dict[str, Any]
 ) -> dict[str, Any]:
     """Gather what metrics.json holds, but for the checklist."""
     return metrics(cohort, models, content["statistics"], experiments) | {
         "trust": content["trust"].numbers(),
         "families": [family.numbers() for family in content["families"]],
-        "test_openings": dict(content["openings"].by_recipe),
+        "test_accesses": dict(content["openings"].by_recipe),
         "audit": content["audit"].numbers(),
         "robustness": content["robustness"].numbers(),
         "explanations": content["explanations"].numbers(),
@@ -159,7 +160,7 @@ def _drawn(content: dict[str, Any]) -> list[Picture]:
     ]
 
 
-def _check(cohort: CohortFacts, models: Sequence[ModelResult], experiments: Experiments) -> None:
+def _check(cohort: CohortFacts, models: Sequence[RegisteredModel], experiments: Experiments) -> None:
     if not models:
         raise UserError("no model of this cohort is registered yet, so there is nothing to report: run `make train` first")
     made = {model.name: model.facts.data_fingerprint for model in models}

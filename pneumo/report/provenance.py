@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from pneumo.evaluation.record import Record
-from pneumo.report.inputs import ModelResult
+from pneumo.results.model import ModelRecord
+from pneumo.results.registered import RegisteredModel
 
 
-def provenance(models: Sequence[ModelResult]) -> dict[str, dict[str, list[str]]]:
+def provenance(models: Sequence[RegisteredModel]) -> dict[str, dict[str, list[str]]]:
     """Gather, by what is told, each different answer and the names of the models it is true of."""
     told: dict[str, dict[str, list[str]]] = {}
     for model in models:
@@ -15,7 +15,7 @@ def provenance(models: Sequence[ModelResult]) -> dict[str, dict[str, list[str]]]
     return told
 
 
-def made_with(facts: Record) -> dict[str, str]:
+def made_with(facts: ModelRecord) -> dict[str, str]:
     """Say what one model was made with."""
     return {
         "Precision": f"{facts.precision}: {facts.precision_reason}",

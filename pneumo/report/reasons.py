@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pneumo.cohort.traits import TRAITS
-from pneumo.evaluation.audit import Audit
-from pneumo.evaluation.intervals import Estimate
-from pneumo.evaluation.protocol import ModelStatistics
-from pneumo.report.drawing import rounded
+from pneumo.audit.report import Audit
+from pneumo.audit.traits import TRAITS
+from pneumo.evaluation.bootstrap import Estimate
+from pneumo.evaluation.model_statistics import ModelStatistics
+from pneumo.figures.drawing import rounded
 from pneumo.report.families import SCORED_SEEDS, Family, family_of
-from pneumo.report.inputs import CohortFacts, ModelResult
+from pneumo.report.inputs import CohortFacts
 from pneumo.report.numbers import OFFICIAL_TEST_IMAGES, reference_systems
-from pneumo.report.words import inside, interval, listed, of_hundred, percent, spread, times
+from pneumo.results.formatting import inside, interval, listed, of_hundred, percent, spread, times
+from pneumo.results.registered import RegisteredModel
 
 # Path into an Evaluation; how its value is said, and by what name.
 PROMISED = {
@@ -32,7 +33,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Openings:
+class TestAccesses:
     """How often the test split was opened from this registry."""
 
     by_recipe: Mapping[str, int]
@@ -43,7 +44,7 @@ class Openings:
         return sum(self.by_recipe.values())
 
 
-def opened(model: ModelResult, openings: Openings) -> Reason:
+def opened(model: RegisteredModel, openings: TestAccesses) -> Reason:
     """Say how often test was looked at."""
     recipe = model.facts.recipe
     mine = openings.by_recipe[recipe]
@@ -53,16 +54,16 @@ def opened(model: ModelResult, openings: Openings) -> Reason:
 
 
 def promise(found: ModelStatistics) -> Reason:
-    """Hold test against what validation under randomised acquisition had promised."""
-    plain, promised, kept = (found.certainty[part].scores for part in ("validation", "acquisition", "test"))
+    """Hold test against what shifted validation had promised."""
+    plain, promised, kept = (found.certainty[part].scores for part in ("validation", "validation_shifted", "test"))
     said = [f"{name} {say(promised[path].value)}" for path, (name, say) in PROMISED.items()]
     came = [say(kept[path].value) for path, (_, say) in PROMISED.items()]
     short = [name for path, (name, _) in PROMISED.items() if _falls_short(promised[path].value, kept[path])]
     which = f"Test fell short in {listed(short)}, by more than the interval" if short else "No score fell clearly short"
     return Reason(
         "gap",
-        f"Before test was opened, validation under randomised acquisition promised {listed(said)}; test gave {listed(came)}."
-        f" {which}. On films as they are, validation had promised an AUROC of"
+        f"Before test was opened, shifted validation promised {listed(said)}; test gave {listed(came)}."
+        f" {which}. On radiographs as they are, validation had promised an AUROC of"
         f" {rounded(plain['auroc'].value)}.",
         "gap",
     )
@@ -75,12 +76,14 @@ def _falls_short(promised: float | None, kept: Estimate) -> bool:
 def shortcuts(audit: Audit | None) -> Reason:
     """Say what the audit found."""
     if audit is None:
-        return Reason("shortcuts", "Whether the films give the label away by how they were made has not been audited.", "audit")
+        return Reason(
+            "shortcuts", "Whether the radiographs give the label away by how they were made has not been audited.", "audit"
+        )
     names = [TRAITS[finding.trait].title for finding in audit.shortcuts]
     if not names:
         return Reason(
             "shortcuts",
-            "The audit names no shortcut: no trait of the films gives the label away in train and not in test.",
+            "The audit names no shortcut: no trait of the radiographs gives the label away in train and not in test.",
             "audit",
         )
     what = f"a shortcut: {names[0]} gives" if len(names) == 1 else f"shortcuts: {listed(names)} give"
@@ -94,11 +97,11 @@ def shortcuts(audit: Audit | None) -> Reason:
 
 def floor(audit: Audit | None, found: ModelStatistics) -> list[Reason]:
     """Set the model beside the regression on a few pixels, at every threshold and at one."""
-    if audit is None or audit.pixel_floor is None or audit.pixel_floor.test.value is None:
+    if audit is None or audit.linear_baseline is None or audit.linear_baseline.test.value is None:
         return []
-    regression, scores = audit.pixel_floor, found.certainty["test"].scores
+    regression, scores = audit.linear_baseline, found.certainty["test"].scores
     ours = scores["auroc"]
-    above = ours.low is not None and ours.low > audit.pixel_floor.test.value
+    above = ours.low is not None and ours.low > audit.linear_baseline.test.value
     verdict = "this model lies above that by more than its interval" if above else "this model is not clearly better"
     at_half = f"{percent(regression.sensitivity.value)} sensitivity and {percent(regression.specificity.value)} specificity at 0.5"
     return [
@@ -106,12 +109,12 @@ def floor(audit: Audit | None, found: ModelStatistics) -> list[Reason]:
             "floor",
             f"A logistic regression on {regression.side_px} × {regression.side_px} pixels, which sees only coarse grey values at"
             f" fixed places, has an AUROC of {rounded(regression.test.value)} on test, and {at_half}; {verdict}.",
-            "pixel-floor",
+            "linear-baseline",
         )
     ]
 
 
-def reference(model: ModelResult, cohort: CohortFacts, found: ModelStatistics) -> list[Reason]:
+def reference(model: RegisteredModel, cohort: CohortFacts, found: ModelStatistics) -> list[Reason]:
     """Set the accuracy beside the best that was published in the open."""
     if cohort.synthetic:
         return []
@@ -121,7 +124,7 @@ def reference(model: ModelResult, cohort: CohortFacts, found: ModelStatistics) -
     return [
         Reason(
             "reference",
-            f"At 0.5, where others decide, its accuracy on these {model.facts.test.images} films is {accuracy}; the highest of"
+            f"At 0.5, where others decide, its accuracy on these {model.facts.test.images} radiographs is {accuracy}; the highest of"
             f" {len(systems)} reference systems, as they report themselves of the {OFFICIAL_TEST_IMAGES} of the official test"
             f" split, is {rounded(best['accuracy'])} ({best['short']}).",
             "reference",
@@ -129,7 +132,7 @@ def reference(model: ModelResult, cohort: CohortFacts, found: ModelStatistics) -
     ]
 
 
-def seeds(model: ModelResult, families: Sequence[Family]) -> list[Reason]:
+def seeds(model: RegisteredModel, families: Sequence[Family]) -> list[Reason]:
     """Say what single networks of the recipe come to."""
     family = family_of(model, families)
     if family is None:
@@ -144,7 +147,7 @@ def seeds(model: ModelResult, families: Sequence[Family]) -> list[Reason]:
     ]
 
 
-def rival(model: ModelResult, models: Sequence[ModelResult]) -> list[Reason]:
+def rival(model: RegisteredModel, models: Sequence[RegisteredModel]) -> list[Reason]:
     """Name the model that a choice on test would have taken, where figures as shown tell the two apart."""
     known = [(each.facts.test.auroc, each) for each in models if each.facts.test.auroc is not None]
     if not known or model.facts.test.auroc is None:
@@ -189,7 +192,7 @@ def calibration(found: ModelStatistics) -> Reason:
     )
 
 
-def unmeasured(model: ModelResult, lacking: Mapping[str, str]) -> list[Reason]:
+def unmeasured(model: RegisteredModel, lacking: Mapping[str, str]) -> list[Reason]:
     """Name what the page cannot say of the model to trust.
 
     Args:
@@ -207,7 +210,7 @@ def unmeasured(model: ModelResult, lacking: Mapping[str, str]) -> list[Reason]:
     ]
 
 
-def champion(model: ModelResult, models: Sequence[ModelResult]) -> list[Reason]:
+def champion(model: RegisteredModel, models: Sequence[RegisteredModel]) -> list[Reason]:
     """Tell that commands use another model, where they do."""
     if model.champion:
         return []
@@ -226,6 +229,6 @@ def limits(cohort: CohortFacts) -> Reason:
     """Say where the figures end."""
     if cohort.synthetic:
         return Reason("limits", "Phantoms are computed: none of this says anything about patients.", "limits")
-    known = "One hospital, children aged one to five, labels from reading the films and not from culture"
+    known = "One hospital, children aged one to five, labels from reading the radiographs and not from culture"
     where = known if cohort.published else "One cohort"
-    return Reason("limits", f"{where}: what it does on other films, nobody has measured.", "limits")
+    return Reason("limits", f"{where}: what it does on other radiographs, nobody has measured.", "limits")

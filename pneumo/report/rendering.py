@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import jinja2
 
-from pneumo.report import words
-from pneumo.report.drawing import embedded, rounded
+from pneumo.figures.drawing import embedded, rounded
+from pneumo.results import formatting as words
 
 FILTERS = {
     "number": rounded,

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from pydantic import ValidationError
 
 from pneumo.errors import UserError
-from pneumo.evaluation.robustness import FILE, SCORES, Curve, ModelRobustness, Score, read, sentence
-from pneumo.images.perturbation import definition
-from pneumo.report.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, finished
-from pneumo.report.inputs import ModelResult
+from pneumo.figures.drawing import COLOURS, LINES, MARKERS, STYLE, Picture, finished
+from pneumo.radiographs.perturbation import definition
+from pneumo.results.registered import RegisteredModel
+from pneumo.results.robustness import FILE, SCORES, Curve, ModelRobustness, Score, read, sentence
 
 _REMEDY = "run `pneumo robustness`, then `pneumo report`"
 _WIDTH_INCHES = 9.2
@@ -47,7 +47,7 @@ class RobustnessSection:
         return [self.picture] if self.picture else []
 
 
-def robustness_section(report_directory: Path, models: Sequence[ModelResult], synthetic: bool) -> RobustnessSection:
+def robustness_section(report_directory: Path, models: Sequence[RegisteredModel], synthetic: bool) -> RobustnessSection:
     """Find the curves in the report's folder that are of these very models, and draw them.
 
     Raises:
@@ -97,8 +97,8 @@ def robustness_figure(models: Sequence[ModelRobustness], styles: Sequence[int], 
             name="robustness.png",
             alt=f"Scores on validation by severity of {', '.join(curve.title for curve in models[0].curves)}. "
             + " ".join(sentence(model) for model in models),
-            caption="Scores on validation films that were made worse, or otherwise; sensitivity and specificity at the threshold"
-            " locked on the films as they are (grey column). Bars: 95 % intervals by patient bootstrap. The same films at every"
+            caption="Scores on validation radiographs that were made worse, or otherwise; sensitivity and specificity at the threshold"
+            " locked on the radiographs as they are (grey column). Bars: 95 % intervals by patient bootstrap. The same radiographs at every"
             " severity, so a fall may be real though bars overlap.",
         )
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from pneumo.evaluation.films import PARTS, Films
-from pneumo.evaluation.protocol import Difference, Locked, ModelStatistics, compare, describe
-from pneumo.report.inputs import ModelResult
+from pneumo.evaluation.model_statistics import Difference, Locked, ModelStatistics, compare, describe
+from pneumo.evaluation.predictions import PARTS, Predictions
+from pneumo.results.registered import RegisteredModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Statistics:
     comparisons: Sequence[Comparison]
 
 
-def work_out(models: Sequence[ModelResult], compared: Sequence[ModelResult]) -> Statistics:
+def work_out(models: Sequence[RegisteredModel], compared: Sequence[RegisteredModel]) -> Statistics:
     """Work out the statistics from the predictions kept with the models, and compare some of them in pairs."""
     return Statistics(
         models=[_described(model) for model in models],
@@ -38,13 +38,13 @@ def work_out(models: Sequence[ModelResult], compared: Sequence[ModelResult]) -> 
     )
 
 
-def _described(model: ModelResult) -> ModelStatistics:
+def _described(model: RegisteredModel) -> ModelStatistics:
     locked = Locked(threshold=model.facts.threshold, thresholds=model.facts.thresholds, temperature=model.facts.temperature)
-    return describe({part: Films.of(model.predictions(part)) for part in PARTS}, locked)
+    return describe({part: Predictions.of(model.predictions(part)) for part in PARTS}, locked)
 
 
-def _difference(first: ModelResult, second: ModelResult) -> Difference:
+def _difference(first: RegisteredModel, second: RegisteredModel) -> Difference:
     tables = (first.predictions_test, second.predictions_test)
     common = set(tables[0]["path"]) & set(tables[1]["path"])
-    one, other = (Films.of(rows[rows["path"].isin(common)].sort_values("path")) for rows in tables)
+    one, other = (Predictions.of(rows[rows["path"].isin(common)].sort_values("path")) for rows in tables)
     return compare(one, first.facts.threshold, other, second.facts.threshold)

@@ -7,12 +7,12 @@ from rich.table import Table
 
 from pneumo.config import Augmentation, Cnn, Config, Recipe
 from pneumo.errors import UserError
-from pneumo.evaluation.ablation import Ablation, Variant
+from pneumo.figures.drawing import rounded
+from pneumo.figures.experiments import ablation_curves
 from pneumo.registry import Registry
-from pneumo.report.drawing import rounded
-from pneumo.report.experiment_figures import ablation_curves
-from pneumo.study.definition import define, load_cohort
-from pneumo.study.series import Finished, facts, fit_each, register_experiment
+from pneumo.results.ablation import Ablation, Variant
+from pneumo.training.dataset import define, load_cohort
+from pneumo.training.series import Finished, facts, fit_each, register_experiment
 
 # The networks of reference system 003. Its convolutions are padded ("same") and ours are not, which takes a pixel off each edge of
 # each block and changes nothing else; its validation images were augmented like training's, ours never are.

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from pneumo.cohort.derived import write_atomically
+from pneumo.audit import report as auditing
+from pneumo.audit.measures import measure, measure_originals
+from pneumo.audit.report import Audit
+from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
+from pneumo.audit.shortcuts import Finding
+from pneumo.audit.traits import TRAITS
 from pneumo.cohort.index import index
-from pneumo.cohort.measures import measure, measure_originals
 from pneumo.cohort.splits import partition
-from pneumo.cohort.traits import TRAITS
 from pneumo.config import Config
 from pneumo.errors import UserError
-from pneumo.evaluation import audit as auditing
-from pneumo.evaluation.audit import Audit
-from pneumo.evaluation.audit_words import VERDICTS, finding_sentence, floor_sentence, leakage_sentences, stretch_sentence
-from pneumo.evaluation.intervals import Estimate
-from pneumo.evaluation.shortcuts import Finding
+from pneumo.evaluation.bootstrap import Estimate
+from pneumo.files import write_atomically
 
 
 def run(config: Config, console: Console) -> None:
@@ -26,7 +26,7 @@ def run(config: Config, console: Console) -> None:
     """
     cohort = index(config)
     parts = partition(cohort, config.cohort)
-    measures = measure(cohort, config.cohort.directory)
+    measures = measure(cohort, config.cohort.cache_dir)
     originals = measure_originals(cohort, config.audit.originals) if config.audit.originals else None
     found = auditing.audit(cohort, parts, measures, originals, config.cohort.seed)
     what = f"{'SYNTHETIC phantom cohort' if cohort.synthetic else 'Cohort'} {cohort.root}"
@@ -53,8 +53,8 @@ def _show(found: Audit, console: Console) -> None:
         says.append(stretch_sentence(found.originals))
     if not found.shortcuts:
         says.insert(0, "No trait was found that gives the label away in train and clearly less in test.")
-    if found.pixel_floor:
-        says.append(floor_sentence(found.pixel_floor))
+    if found.linear_baseline:
+        says.append(linear_baseline_sentence(found.linear_baseline))
     for line in says:
         console.print(line, highlight=False, soft_wrap=True)
 

@@ -13,11 +13,11 @@ from rich.table import Table
 from pneumo.bench import decoding, explaining, searching, training, transfer
 from pneumo.bench.measure import Comparison, Cost, agreement, overhead, speedup
 from pneumo.cohort.index import Cohort, index
-from pneumo.cohort.phantom import write_cohort
 from pneumo.cohort.splits import folds, partition
 from pneumo.config import Backbone, Config, Phantom, Recipe, ResidualCnn, Robust, Transfer
-from pneumo.images.cache import pixel_cache
-from pneumo.processes import in_fresh_process
+from pneumo.parallel import in_fresh_process
+from pneumo.phantom.cohort import write_cohort
+from pneumo.radiographs.cache import pixel_cache
 from pneumo.training.features import Radiographs
 from pneumo.training.precision import choose_precision
 
@@ -33,7 +33,7 @@ FROZEN_AS_FAST = 4.0
 GRAD_CAM_OVERHEAD = 1.25
 SINGLE_PASS_OVERHEAD = 1.4
 EXPLAINING_AS_FAST = 4.0
-# Searching and transfer learning take this share of the films that an epoch passes over.
+# Searching and transfer learning take this share of the radiographs that an epoch passes over.
 SHARE = 0.5
 # Short fits, such as a search on a laptop is made of: the longer they are, the more of both ways is the network itself.
 SEARCH_BUDGET = {"points": 3, "folds": 3}
@@ -47,7 +47,7 @@ EXPLAINED_FILMS = 16
 EXPLAINED_SIZE_PX = {"grad-cam": 224, "lots": 128}
 LOTS_STEPS = 10
 # What maps may differ by, as a share of their peak, where nothing but rounding differs. Grad-CAM's differed by 3e-6. LOTS carries
-# rounding on from step to step, and a unit that it switches on or off moves pixels at once: 0.01 at the worst pixel of 16 films.
+# rounding on from step to step, and a unit that it switches on or off moves pixels at once: 0.01 at the worst pixel of 16 radiographs.
 EQUAL_GRAD_CAM = 1e-4
 EQUAL_LOTS = 0.05
 
@@ -79,13 +79,14 @@ def run(config: Config, console: Console) -> int:
 
 def measure_decoding(config: Config, console: Console) -> list[Comparison]:
     """Cache building against plain Pillow."""
-    folder = config.bench.originals or write_cohort(LARGE_PHANTOM, config.cohort.directory)
-    films = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.jp*g"))
-    console.print(f"Decoding {len(films)} films of {folder} …", highlight=False)
+    folder = config.bench.originals or write_cohort(LARGE_PHANTOM, config.cohort.cache_dir)
+    radiographs = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.jp*g"))
+    console.print(f"Decoding {len(radiographs)} radiographs of {folder} …", highlight=False)
     # The first of each is not counted: it reads the files from the disk.
     rounds = range(1 + 2 * config.bench.rounds)
     pairs = [
-        (decoding.our_cache(folder, films, DECODED_SIZE_PX), decoding.plain_pillow(folder, films, DECODED_SIZE_PX)) for _ in rounds
+        (decoding.our_cache(folder, radiographs, DECODED_SIZE_PX), decoding.plain_pillow(folder, radiographs, DECODED_SIZE_PX))
+        for _ in rounds
     ]
     ours, reference = zip(*pairs[1:], strict=True)
     return speedup("cache building against plain Pillow", ours, reference, DECODING_AS_FAST)
@@ -94,9 +95,9 @@ def measure_decoding(config: Config, console: Console) -> list[Comparison]:
 def measure_training(config: Config, console: Console) -> list[Comparison]:
     """An epoch of the `baseline` recipe against the reference way, and against the network alone."""
     recipe, cohort = config.baseline, index(config)
-    rows, pixels, y_true = _films(config, cohort, recipe, config.bench.films)
+    rows, pixels, y_true = _radiographs(config, cohort, recipe, config.bench.radiographs)
     chosen = choose_precision(recipe.fit.precision)
-    console.print(f"Training epochs of {len(rows)} films, {chosen.policy} ({chosen.reason}) …", highlight=False)
+    console.print(f"Training epochs of {len(rows)} radiographs, {chosen.policy} ({chosen.reason}) …", highlight=False)
     policies = dict.fromkeys([chosen.policy, "float32"])
     ours: dict[str, list[tuple[Cost, Cost]]] = {policy: [] for policy in policies}
     reference = []
@@ -122,9 +123,9 @@ def measure_search(config: Config, console: Console) -> list[Comparison]:
     recipe = recipe.model_copy(update={"image_size_px": SEARCH_SIZE_PX, "fit": fit})
     settings = config.hpo.model_copy(update={**SEARCH_BUDGET, "recipe": recipe, "backend": "serial"})
     cohort = index(config)
-    rows, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SHARE))
+    rows, pixels, y_true = _radiographs(config, cohort, recipe, round(config.bench.radiographs * SHARE))
     splits = list(folds(cohort.table.iloc[rows], settings.folds, settings.seed))
-    console.print(f"Searching: {settings.points} points on {settings.folds} folds of {len(rows)} films …", highlight=False)
+    console.print(f"Searching: {settings.points} points on {settings.folds} folds of {len(rows)} radiographs …", highlight=False)
     pairs = [
         [in_fresh_process(search, settings, pixels, y_true, splits) for search in (searching.our_search, searching.plain_search)]
         for _ in range(config.bench.rounds)
@@ -138,15 +139,17 @@ def measure_frozen_phase(config: Config, console: Console) -> list[Comparison]:
     fit = config.resnet50.fit.model_copy(update={"epochs": FROZEN_EPOCHS, "early_stopping_patience": None})
     recipe = config.resnet50.model_copy(update={"network": FROZEN_NETWORK, "fit": fit})
     cohort = index(config)
-    _, pixels, y_true = _films(config, cohort, recipe, round(config.bench.films * SHARE * (1 + FROZEN_SHARE_OF_VALIDATION)))
+    _, pixels, y_true = _radiographs(
+        config, cohort, recipe, round(config.bench.radiographs * SHARE * (1 + FROZEN_SHARE_OF_VALIDATION))
+    )
     training_rows, validation_rows = np.split(np.arange(len(pixels)), [round(len(pixels) / (1 + FROZEN_SHARE_OF_VALIDATION))])
     radiographs = Radiographs(pixels, cohort.fingerprint, training_rows, validation_rows)
-    console.print(f"Frozen phase on {len(radiographs.training)} films, {FROZEN_EPOCHS} epochs …", highlight=False)
+    console.print(f"Frozen phase on {len(radiographs.training)} radiographs, {FROZEN_EPOCHS} epochs …", highlight=False)
     phases = (transfer.our_frozen_phase, transfer.plain_frozen_phase)
     pairs = [[in_fresh_process(phase, recipe, radiographs, y_true) for phase in phases] for _ in range(config.bench.rounds)]
     (ours, our_auroc), (reference, plain_auroc) = (tuple(zip(*each, strict=True)) for each in zip(*pairs, strict=True))
     console.print(
-        f"AUROC on {len(radiographs.validation)} films: {np.mean(our_auroc):.3f}, the plain way {np.mean(plain_auroc):.3f}"
+        f"AUROC on {len(radiographs.validation)} radiographs: {np.mean(our_auroc):.3f}, the plain way {np.mean(plain_auroc):.3f}"
     )
     return speedup("frozen phase against the whole frozen network", ours, reference, FROZEN_AS_FAST)
 
@@ -156,8 +159,8 @@ def measure_explanations(config: Config, console: Console) -> list[Comparison]:
     cohort = index(config)
     sizes = ((config.resnet50, EXPLAINED_SIZE_PX["grad-cam"]), (config.robust, EXPLAINED_SIZE_PX["lots"]))
     recipes = [recipe.model_copy(update={"image_size_px": size_px}) for recipe, size_px in sizes]
-    large, small = (_films(config, cohort, recipe, EXPLAINED_FILMS)[1][..., None] for recipe in recipes)
-    console.print(f"Explaining {len(large)} films, LOTS in {LOTS_STEPS} steps …", highlight=False)
+    large, small = (_radiographs(config, cohort, recipe, EXPLAINED_FILMS)[1][..., None] for recipe in recipes)
+    console.print(f"Explaining {len(large)} radiographs, LOTS in {LOTS_STEPS} steps …", highlight=False)
     rounds = [
         (
             *in_fresh_process(explaining.our_maps, FROZEN_NETWORK, large),
@@ -178,13 +181,13 @@ def measure_explanations(config: Config, console: Console) -> list[Comparison]:
     ]
 
 
-def _films(
+def _radiographs(
     config: Config, cohort: Cohort, recipe: Recipe | Transfer | Robust, count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw training films: their rows in the table, their pixels, and their labels."""
+    """Draw training radiographs: their rows in the table, their pixels, and their labels."""
     rows = np.flatnonzero(partition(cohort, config.cohort) == "training")
     rows = np.random.default_rng(0).permutation(rows)[:count]
-    pixels = np.asarray(pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.directory)[rows])
+    pixels = np.asarray(pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.cache_dir)[rows])
     return rows, pixels, (cohort.table["label"].to_numpy()[rows] == "PNEUMONIA").astype(np.int64)
 
 
@@ -194,7 +197,7 @@ def _with_precision(recipe: Recipe, policy: str) -> Recipe:
 
 @contextmanager
 def _folder_of(cohort: Cohort, rows: np.ndarray) -> Iterator[str]:
-    """A folder with one folder a class, as `flow_from_directory` reads it, linked to the cohort's own films."""
+    """A folder with one folder a class, as `flow_from_directory` reads it, linked to the cohort's own radiographs."""
     with tempfile.TemporaryDirectory() as folder:
         for number, (path, label) in enumerate(cohort.table.iloc[rows][["path", "label"]].itertuples(index=False)):
             link = Path(folder) / label / f"{number}{Path(path).suffix}"

@@ -5,13 +5,13 @@ from rich.console import Console
 
 from pneumo.cohort.splits import fold_partitions
 from pneumo.config import Config
-from pneumo.evaluation.cross_validation import CrossValidation, Fold, spread_of
-from pneumo.evaluation.experiment import Scores
+from pneumo.figures.drawing import rounded
+from pneumo.figures.experiments import fold_curves
 from pneumo.registry import Registry
-from pneumo.report.drawing import rounded
-from pneumo.report.experiment_figures import fold_curves
-from pneumo.study.definition import define, load_cohort
-from pneumo.study.series import Finished, evaluation_of, facts, fit_each, register_experiment
+from pneumo.results.cross_validation import CrossValidation, Fold, spread_of
+from pneumo.results.experiment import Scores
+from pneumo.training.dataset import define, load_cohort
+from pneumo.training.series import Finished, evaluation_of, facts, fit_each, register_experiment
 
 
 def run(config: Config, console: Console) -> None:

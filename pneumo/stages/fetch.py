@@ -7,6 +7,6 @@ from pneumo.config import Config
 
 
 def run(config: Config, console: Console) -> None:
-    """Fetch the public archive of radiographs into `cohort.directory`."""
-    folder = download(config.cohort.directory)
+    """Fetch the public archive of radiographs into `cohort.cache_dir`."""
+    folder = download(config.cohort.cache_dir)
     console.print(f'Radiographs in {folder}\nNext: make train DATA="{folder}"', highlight=False)

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.config import Config
-from pneumo.study import load
-from pneumo.study.head_search import search_heads
+from pneumo.search.head_search import search_heads
+from pneumo.training.dataset import load
 from pneumo.training.precision import prepare
 
 SHOWN = 10

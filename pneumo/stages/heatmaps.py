@@ -11,25 +11,26 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from pneumo.cohort.derived import replacing
 from pneumo.cohort.index import Cohort, index
-from pneumo.cohort.phantom import marker, masks
 from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
-from pneumo.evaluation.explanation import FILE, FOLDER, Explanations, MethodWorth, ModelWorth, ShownCase
-from pneumo.evaluation.kept import in_report, keep, kept
-from pneumo.evaluation.record import Record
-from pneumo.explain import inspection_picture, side_by_side
 from pneumo.explain.cam import labels
-from pneumo.explain.comparison import SHUFFLES, Comparison, Films, KnownLesions
+from pneumo.explain.comparison import RANDOMIZATIONS, Comparison, ExplainedImages, KnownLesions
 from pneumo.explain.faithfulness import BLUR_SHARE, STEPS
 from pneumo.explain.gallery import most_confident_mistakes
 from pneumo.explain.inspection import inspect
-from pneumo.images.cache import pixel_cache
-from pneumo.images.decode import mask_as_decoded
-from pneumo.images.view import for_overlay
+from pneumo.figures import inspection as inspection_picture
+from pneumo.figures import side_by_side
+from pneumo.files import replacing
+from pneumo.phantom.cohort import marker, masks
+from pneumo.radiographs.cache import pixel_cache
+from pneumo.radiographs.decode import mask_as_decoded
+from pneumo.radiographs.view import for_overlay
 from pneumo.registry import Entry, Registry
-from pneumo.study.provenance import hardware
+from pneumo.results.explanations import FILE, FOLDER, Explanations, MethodScores, ModelExplanations, ShownCase
+from pneumo.results.files import in_report, load_result, save_result
+from pneumo.results.model import ModelRecord
+from pneumo.training.provenance import hardware
 
 PICTURE_HEIGHT_PX = 240
 # Of the phantoms that are drawn, so that a rerun measures the same.
@@ -41,8 +42,8 @@ def run(config: Config, console: Console) -> None:
     registry = Registry(config.registry)
     cohort = index(config)
     file = config.report.directory / FILE
-    before = kept(file, Explanations)
-    models: list[ModelWorth] = []
+    before = load_result(file, Explanations)
+    models: list[ModelExplanations] = []
     measured = before.models if before else ()
     for subject in _subjects(registry, cohort, validation_fingerprint(cohort, partition(cohort, config.cohort))):
         found = next((one for one in measured if _is_of(one, subject.entry, config)), None)
@@ -50,8 +51,8 @@ def run(config: Config, console: Console) -> None:
         console.print(f"{_sentence(models[-1])}{' (measured before)' if found else ''}", highlight=False, soft_wrap=True)
         # After each model, so that a run which is killed goes on with the next; what is still to come is kept as it was.
         done = {model.version for model in models}
-        keep(file, Explanations(models=(*models, *(model for model in measured if model.version not in done))))
-    keep(file, Explanations(models=tuple(models)))
+        save_result(file, Explanations(models=(*models, *(model for model in measured if model.version not in done))))
+    save_result(file, Explanations(models=tuple(models)))
     console.print(f"Kept for the report in {file}\nNext: pneumo report", highlight=False, soft_wrap=True)
 
 
@@ -61,7 +62,7 @@ class Subject:
 
     registry: Registry
     entry: Entry
-    record: Record
+    record: ModelRecord
 
 
 def _subjects(registry: Registry, cohort: Cohort, validated_on: str) -> list[Subject]:
@@ -73,11 +74,11 @@ def _subjects(registry: Registry, cohort: Cohort, validated_on: str) -> list[Sub
 
 
 def _settings(config: Config) -> dict[str, object]:
-    measures = {"steps": STEPS, "blur_share": BLUR_SHARE, "shuffles": SHUFFLES}
+    measures = {"steps": STEPS, "blur_share": BLUR_SHARE, "shuffles": RANDOMIZATIONS}
     return {"heatmaps": config.heatmaps.model_dump(mode="json"), "lots": config.lots.model_dump(mode="json"), "measures": measures}
 
 
-def _is_of(model: ModelWorth, entry: Entry, config: Config) -> bool:
+def _is_of(model: ModelExplanations, entry: Entry, config: Config) -> bool:
     """Tell whether what was kept is of this very model, and was measured as it would be now."""
     made = (model.version, model.model_sha256, model.data_fingerprint, model.settings)
     pictures = (config.report.directory / FOLDER / name for name in model.pictures.values())
@@ -86,29 +87,29 @@ def _is_of(model: ModelWorth, entry: Entry, config: Config) -> bool:
     )
 
 
-def _sentence(model: ModelWorth) -> str:
-    worst = [each.method for each in model.methods if each.survives]
+def _sentence(model: ModelExplanations) -> str:
+    worst = [each.method for each in model.methods if each.fails_randomization_check]
     survivors = f"; drawn much the same without what the model learned: {', '.join(worst)}" if worst else ""
-    return f"{model.name}: {len(model.methods)} methods on {model.films} test films, {model.mistakes} of them mistakes{survivors}"
+    return f"{model.name}: {len(model.methods)} methods on {model.radiographs} test radiographs, {model.mistakes} of them mistakes{survivors}"
 
 
-def _measure(subject: Subject, cohort: Cohort, config: Config, console: Console) -> ModelWorth:
+def _measure(subject: Subject, cohort: Cohort, config: Config, console: Console) -> ModelExplanations:
     entry, record, settings = subject.entry, subject.record, config.heatmaps
     model = subject.registry.load(entry)
-    pixels = pixel_cache(cohort, record.image_size_px, record.resize, config.cohort.directory)
+    pixels = pixel_cache(cohort, record.image_size_px, record.resize, config.cohort.cache_dir)
     predictions = subject.registry.predictions(entry, "test")
     rows = predictions["path"].map({path: row for row, path in enumerate(cohort.table["path"])}).to_numpy()
     predictions = predictions.assign(row=rows, wrong=(predictions["y_score"] >= record.threshold) != (predictions["y_true"] == 1))
-    asked = _to_ask_about(predictions, record.threshold, settings.films)
-    films = Films(pixels[asked["row"].to_numpy()][..., None], labels(asked["y_score"] >= record.threshold))
+    asked = _to_ask_about(predictions, record.threshold, settings.radiographs)
+    radiographs = ExplainedImages(pixels[asked["row"].to_numpy()][..., None], labels(asked["y_score"] >= record.threshold))
     known = _known_lesions(predictions, record, cohort, pixels, settings.lesions)
-    comparison = Comparison(model, config.lots, films, randomised=settings.randomised, known=known)
+    comparison = Comparison(model, config.lots, radiographs, randomized_radiographs=settings.randomized_radiographs, known=known)
     methods = track(
         settings.methods, f"{entry.recipe} v{entry.version}", console=console, transient=True, disable=not console.is_terminal
     )
-    worth: list[MethodWorth] = [comparison.worth(method) for method in methods]
+    worth: list[MethodScores] = [comparison.score(method) for method in methods]
     shown = most_confident_mistakes(predictions, record.threshold, settings.cases)
-    return ModelWorth(
+    return ModelExplanations(
         version=entry.version,
         recipe=entry.recipe,
         model_sha256=entry.model_sha256,
@@ -118,28 +119,28 @@ def _measure(subject: Subject, cohort: Cohort, config: Config, console: Console)
         hardware=hardware(),
         layer=comparison.explainer.opened.layer,
         threshold=record.threshold,
-        films=len(asked),
+        radiographs=len(asked),
         mistakes=int(asked["wrong"].sum()),
         mistakes_in_all=int(predictions["wrong"].sum()),
         lesions=len(known.images) if known else 0,
-        randomised=min(settings.randomised, len(asked)),
+        randomized_radiographs=min(settings.randomized_radiographs, len(asked)),
         methods=tuple(worth),
         cases=tuple(_case(each, record.threshold) for each in shown.to_dict("records")),
         pictures=_draw(subject, model, comparison, shown, pixels=pixels, cohort=cohort, config=config),
     )
 
 
-def _to_ask_about(predictions: pd.DataFrame, threshold: float, films: int) -> pd.DataFrame:
-    """All mistakes, or some drawn at random where there are more than `films`, and then those nearest to the threshold."""
+def _to_ask_about(predictions: pd.DataFrame, threshold: float, radiographs: int) -> pd.DataFrame:
+    """All mistakes, or some drawn at random where there are more than `radiographs`, and then those nearest to the threshold."""
     margin = (predictions["y_score"] - threshold).abs().where(~predictions["wrong"], 0.0)
     drawn = predictions.assign(margin=margin).sample(frac=1, random_state=SEED)
-    return drawn.sort_values(["wrong", "margin"], ascending=[False, True], kind="stable").head(films)
+    return drawn.sort_values(["wrong", "margin"], ascending=[False, True], kind="stable").head(radiographs)
 
 
 def _known_lesions(
-    predictions: pd.DataFrame, record: Record, cohort: Cohort, pixels: np.ndarray, at_most: int
+    predictions: pd.DataFrame, record: ModelRecord, cohort: Cohort, pixels: np.ndarray, at_most: int
 ) -> KnownLesions | None:
-    """Phantoms whose lesion the model found, drawn at random; None on films of patients, and where it found none."""
+    """Phantoms whose lesion the model found, drawn at random; None on radiographs of patients, and where it found none."""
     if not cohort.synthetic:
         return None
     found = predictions[(predictions["y_true"] == 1) & ~predictions["wrong"]]
@@ -175,15 +176,15 @@ def _draw(
     record, stem = subject.record, f"v{subject.entry.version}"
     images, targets = pixels[shown["row"].to_numpy()][..., None], labels(shown["y_score"] >= record.threshold)
     maps = comparison.explainer.maps(images, targets, config.heatmaps.methods)
-    films = [for_overlay(cohort.root / path, PICTURE_HEIGHT_PX, record.resize) for path in shown["path"]]
+    radiographs = [for_overlay(cohort.root / path, PICTURE_HEIGHT_PX, record.resize) for path in shown["path"]]
     cases = [_case(each, record.threshold) for each in shown.to_dict("records")]
     rows = [
         side_by_side.Row(
-            film,
+            radiograph,
             f"{case.true_label}, called {case.predicted_label} ({case.probability:.3f})",
             {name: each[number] for name, each in maps.items()},
         )
-        for number, (film, case) in enumerate(zip(films, cases, strict=True))
+        for number, (radiograph, case) in enumerate(zip(radiographs, cases, strict=True))
     ]
     note = "synthetic phantom radiographs, no patients" if cohort.synthetic else None
     inspected = inspect(model, images[0, ..., 0], targets[0])
@@ -191,7 +192,7 @@ def _draw(
         "methods": (f"{stem}-methods.png", side_by_side.draw(rows, note)),
         "layers": (
             f"{stem}-layers.png",
-            inspection_picture.draw(inspected, f"{subject.entry.recipe} {stem}: {rows[0].title}", films[0]),
+            inspection_picture.draw(inspected, f"{subject.entry.recipe} {stem}: {rows[0].title}", radiographs[0]),
         ),
     }
     folder = config.report.directory / FOLDER

@@ -8,11 +8,12 @@ from rich.console import Console
 from pneumo.cohort.splits import folds
 from pneumo.config import Config, Recipe
 from pneumo.registry import Registry
-from pneumo.study import Study, load, register, train
-from pneumo.study.definition import software
+from pneumo.search.bayes_search import bayes_search, search_figures
+from pneumo.search.fits import SearchData
+from pneumo.training.dataset import Study, load, software
 from pneumo.training.precision import prepare
-from pneumo.training.search import bayes_search, search_figures
-from pneumo.training.search_fits import SearchData
+from pneumo.training.register import register
+from pneumo.training.train import train
 
 
 def run(config: Config, console: Console) -> None:

@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from pneumo.config import BASELINE, Config, Recipe, Robust, Training
-from pneumo.evaluation.ingredients import Ingredients, Without
 from pneumo.evaluation.scores import evaluate
+from pneumo.figures.drawing import rounded
 from pneumo.registry import Registry
-from pneumo.report.drawing import rounded
-from pneumo.study.definition import Study, define, load_cohort
-from pneumo.study.fitting import Trained, delete_state, train
-from pneumo.study.locking import Locked, lock
-from pneumo.study.provenance import experiment_facts
-from pneumo.study.scoring import predict
+from pneumo.results.ingredients import Ingredients, Without
+from pneumo.training.dataset import Study, define, load_cohort
+from pneumo.training.operating_point import Locked, lock
 from pneumo.training.precision import prepare
+from pneumo.training.predict import predict
+from pneumo.training.provenance import experiment_facts
+from pneumo.training.train import Trained, delete_state, train
 
 # What of the augmentation is set to nothing for each ingredient that lies in it.
 OF_AUGMENTATION: Mapping[str, Mapping[str, float]] = {
@@ -98,12 +98,12 @@ def variants(whole: Robust) -> dict[str, Training]:
 
 
 def _open_test(variant: Variant, registry: Registry) -> pd.DataFrame:
-    registry.note_test_opening(variant.study.name, variant.study.cohort.fingerprint)
+    registry.log_test_access(variant.study.name, variant.study.cohort.fingerprint)
     return predict(variant.study, variant.trained.model, "test")
 
 
 def _parts(variant: Variant, test: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {"validation": variant.locked.validation, "acquisition": variant.locked.acquisition, "test": test}
+    return {"validation": variant.locked.validation, "validation_shifted": variant.locked.validation_shifted, "test": test}
 
 
 def _without(variant: Variant, test: pd.DataFrame) -> Without:
@@ -124,8 +124,8 @@ def _without(variant: Variant, test: pd.DataFrame) -> Without:
 
 def _table(result: Ingredients) -> Table:
     of_what = " (SYNTHETIC radiographs)" if result.synthetic else ""
-    table = Table("without", "validation", "acquisition randomised", "test", "test accuracy, locked", title=f"AUROC{of_what}")
+    table = Table("without", "validation", "shifted validation", "test", "test accuracy, locked", title=f"AUROC{of_what}")
     for each in result.variants:
-        aurocs = (each.validation.auroc, each.acquisition.auroc, each.test.auroc, each.test.locked.accuracy)
+        aurocs = (each.validation.auroc, each.validation_shifted.auroc, each.test.auroc, each.test.locked.accuracy)
         table.add_row(each.name, *map(rounded, aurocs))
     return table

@@ -26,7 +26,7 @@ def show_list(config: Config, console: Console, *, as_json: bool) -> None:
         if entry.data_fingerprint not in tables:
             cohort = f"{entry.data_name}{' (SYNTHETIC radiographs)' if entry.synthetic else ''}"
             tables[entry.data_fingerprint] = _table(f"cohort {cohort}, {entry.data_fingerprint[:12]}")
-        known = (entry.acquisition_auroc, entry.test_auroc, entry.test_accuracy)
+        known = (entry.validation_shifted_auroc, entry.test_auroc, entry.test_accuracy)
         figures = ("–" if value is None else f"{value:.4f}" for value in known)
         named = (str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d}")
         tables[entry.data_fingerprint].add_row(*named, *figures, ", ".join(entry.aliases))

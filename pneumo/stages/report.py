@@ -9,13 +9,14 @@ from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.published import is_published
 from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
-from pneumo.evaluation.ablation import Ablation
-from pneumo.evaluation.cross_validation import CrossValidation
-from pneumo.evaluation.ingredients import Ingredients
-from pneumo.images.view import unsquashed
+from pneumo.radiographs.view import unsquashed
 from pneumo.registry import Entry, Registry
-from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, Sample
 from pneumo.report.page import write_report
+from pneumo.results.ablation import Ablation
+from pneumo.results.cross_validation import CrossValidation
+from pneumo.results.ingredients import Ingredients
+from pneumo.results.registered import RegisteredModel
 
 SAMPLES_PER_SUBTYPE = 2
 SAMPLE_HEIGHT_PX = 320
@@ -30,7 +31,7 @@ def run(config: Config, console: Console) -> None:
     entries = registry.newest(cohort.fingerprint, validated_on)
     for entry in registry.entries():
         if entry.data_fingerprint == cohort.fingerprint and entry.validation_fingerprint not in {None, validated_on}:
-            console.print(f"Left out: {entry.recipe} v{entry.version}, validated on other films", highlight=False)
+            console.print(f"Left out: {entry.recipe} v{entry.version}, validated on other radiographs", highlight=False)
     facts = CohortFacts(
         name=cohort.root.name,
         table=cohort.table.assign(part=parts),
@@ -39,7 +40,7 @@ def run(config: Config, console: Console) -> None:
         left_out=cohort.left_out,
         fingerprint=cohort.fingerprint,
         published=not cohort.synthetic and is_published(cohort.table),
-        test_openings=Counter(opening.recipe for opening in registry.test_openings(cohort.fingerprint)),
+        test_accesses=Counter(opening.recipe for opening in registry.test_accesses(cohort.fingerprint)),
     )
     models = [_result(registry, entry, cohort.table.set_index("path")["subtype"]) for entry in entries]
     page = write_report(config.report.directory, facts, samples(cohort, parts), models, _experiments(registry, cohort.fingerprint))
@@ -64,19 +65,19 @@ def _experiments(registry: Registry, fingerprint: str) -> Experiments:
     )
 
 
-def _result(registry: Registry, entry: Entry, subtype: pd.Series) -> ModelResult:
+def _result(registry: Registry, entry: Entry, subtype: pd.Series) -> RegisteredModel:
     facts = registry.record(entry)
-    validation, acquisition, test = (
+    validation, shifted, test = (
         (table := registry.predictions(entry, part)).assign(subtype=table["path"].map(subtype))
-        for part in ("validation", "acquisition", "test")
+        for part in ("validation", "validation_shifted", "test")
     )
-    return ModelResult(
+    return RegisteredModel(
         version=entry.version,
         champion="champion" in entry.aliases,
         sha256=entry.model_sha256,
         facts=facts,
         predictions_validation=validation,
-        predictions_acquisition=acquisition,
+        predictions_validation_shifted=shifted,
         predictions_test=test,
         search_convergence=registry.figure(entry, "search-convergence.png") if facts.search else None,
         search_dependence=registry.figure(entry, "search-dependence.png") if facts.search else None,

@@ -16,11 +16,13 @@ from rich.console import Console
 from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
-from pneumo.images.batches import training_batches
 from pneumo.nets import cnn
-from pneumo.processes import in_fresh_process
-from pneumo.study import Study, load, predict, train
+from pneumo.parallel import in_fresh_process
+from pneumo.radiographs.batches import training_batches
+from pneumo.training.dataset import Study, load
 from pneumo.training.precision import prepare
+from pneumo.training.predict import predict
+from pneumo.training.train import train
 
 # What must be equal to the bit (text), to rounding (draws and initial weights), and to what other processors' rounding may make
 # of three epochs. A change of one seed or one line of preprocessing shows in the first two on any machine.

@@ -4,8 +4,10 @@ from rich.console import Console
 
 from pneumo.config import Config
 from pneumo.registry import Registry
-from pneumo.study import load, register, train
+from pneumo.training.dataset import load
 from pneumo.training.precision import prepare
+from pneumo.training.register import register
+from pneumo.training.train import train
 
 
 def run(config: Config, console: Console) -> None:

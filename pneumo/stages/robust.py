@@ -1,13 +1,14 @@
-"""The residual CNN trained under randomised acquisition, from several seeds, and their ensemble."""
+"""The residual CNN trained under acquisition shift, from several seeds, and their ensemble."""
 
 from rich.console import Console
 
 from pneumo.config import Config
 from pneumo.nets import ensemble
 from pneumo.registry import Entry, Registry
-from pneumo.study import Study, Trained, load, register, train
-from pneumo.study.fitting import delete_state, registered_version
+from pneumo.training.dataset import Study, load
 from pneumo.training.precision import prepare
+from pneumo.training.register import register
+from pneumo.training.train import Trained, delete_state, registered_version, train
 
 NAME = "robust"
 

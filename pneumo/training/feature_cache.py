@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from pneumo.cohort.derived import writing
+from pneumo.files import writing
 
 HEADER_BYTES = 128
 """Of an .npy file."""

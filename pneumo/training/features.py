@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pneumo.config import Transfer
 from pneumo.errors import UserError
-from pneumo.images import decode
-from pneumo.images.batches import epoch_order, evaluation_batches, training_batches
+from pneumo.radiographs import decode
+from pneumo.radiographs.batches import epoch_order, evaluation_batches, training_batches
 from pneumo.training.feature_cache import HEADER_BYTES, FeatureCache
 
 VERSION = 1

@@ -16,7 +16,7 @@ from rich.console import Console
 from pneumo.config import Fit
 from pneumo.errors import UserError
 from pneumo.training.display import Display
-from pneumo.training.state import History, TrainingState
+from pneumo.training.resume import History, TrainingState
 
 WARM_UP_EPOCHS = 3
 WEIGHT_DECAY = 1e-3

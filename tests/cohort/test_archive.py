@@ -29,23 +29,23 @@ def refusal(archive: Path, directory: Path) -> str:
 
 def test_unpacked_once_and_again_when_the_archive_changes(archive: Path, tmp_path: Path) -> None:
     folder, layout = unpack(archive, tmp_path / "data")
-    assert len(layout.films) == len([file for file in folder.rglob("*") if file.is_file()]) == 27
-    (folder / layout.films[0]).write_bytes(b"marked")
+    assert len(layout.radiographs) == len([file for file in folder.rglob("*") if file.is_file()]) == 27
+    (folder / layout.radiographs[0]).write_bytes(b"marked")
     assert unpack(archive, tmp_path / "data") == (folder, layout)
-    assert (folder / layout.films[0]).read_bytes() == b"marked"
+    assert (folder / layout.radiographs[0]).read_bytes() == b"marked"
     with zipfile.ZipFile(archive, "a") as opened:
-        opened.writestr("chest_xray/train/NORMAL/new.jpeg", b"film")
+        opened.writestr("chest_xray/train/NORMAL/new.jpeg", b"radiograph")
     again, layout = unpack(archive, tmp_path / "data")
     assert again != folder
-    assert len(layout.films) == 28
+    assert len(layout.radiographs) == 28
 
 
 def test_what_a_killed_run_left_is_replaced(archive: Path, tmp_path: Path) -> None:
     folder, layout = unpack(archive, tmp_path / "data")
     partial = folder.rename(f"{folder}.partial")
-    (partial / "train" / "NORMAL" / "stray.jpeg").write_bytes(b"half a film")
+    (partial / "train" / "NORMAL" / "stray.jpeg").write_bytes(b"half a radiograph")
     unpack(archive, tmp_path / "data")
-    assert len([file for file in folder.rglob("*") if file.is_file()]) == len(layout.films)
+    assert len([file for file in folder.rglob("*") if file.is_file()]) == len(layout.radiographs)
     assert not partial.exists()
 
 
@@ -55,7 +55,7 @@ def test_a_damaged_zip_is_told(archive: Path, tmp_path: Path, damage: str) -> No
     if damage == "cut short":
         del content[len(content) // 2 :]
     elif damage == "flipped":
-        content[200] ^= 0xFF  # within the first film: its checksum no longer fits
+        content[200] ^= 0xFF  # within the first radiograph: its checksum no longer fits
     elif damage == "name":
         entry = content.index(b"PK\x01\x02")
         content[entry + 9] |= 0x08  # said to be UTF-8
@@ -71,7 +71,7 @@ def test_a_damaged_zip_is_told(archive: Path, tmp_path: Path, damage: str) -> No
 @pytest.mark.parametrize("name", ["../../train/NORMAL/a.jpeg", "/train/NORMAL/a.jpeg", "train/NORMAL/../../../a.jpeg"])
 def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as opened:
-        opened.writestr(name, b"film")
+        opened.writestr(name, b"radiograph")
     outside = set(tmp_path.parent.rglob("*"))
     message = refusal(tmp_path / "archive.zip", tmp_path / "x" / "data")
     assert f"{name} leads out of the archive's own folder" in message

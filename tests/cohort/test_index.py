@@ -12,7 +12,7 @@ from pneumo.cohort.index import COLUMNS, Cohort, index
 from pneumo.config import Cohort as Settings
 from pneumo.config import Config, Problem
 from pneumo.errors import UserError
-from tests.conftest import FilmWriter
+from tests.conftest import RadiographWriter
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def cohort_directory(tmp_path: Path) -> Path:
 
 
 def indexed(data: Path, directory: Path, *leave_out: Problem) -> Cohort:
-    return index(Config(data=data, cohort=Settings(directory=directory, leave_out=leave_out)))
+    return index(Config(data=data, cohort=Settings(cache_dir=directory, leave_out=leave_out)))
 
 
 def refusal(data: Path, directory: Path, *leave_out: Problem) -> str:
@@ -101,7 +101,7 @@ def test_the_kaggle_archive_with_its_second_copy_and_its_macos_entries(kermany_f
     assert len([file for file in archive.root.rglob("*") if file.is_file()]) == 27, "only radiographs leave the archive"
 
 
-def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter) -> None:
+def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter) -> None:
     names = [
         "<img src=x onerror=alert(1)>.jpeg",
         'line\nbreak\r, "quoted".jpeg',
@@ -110,7 +110,7 @@ def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Pa
         "=1+1.png",
     ]
     for name in names:
-        write_film(kermany_folder / "train" / "NORMAL" / name)
+        write_radiograph(kermany_folder / "train" / "NORMAL" / name)
     cohort = indexed(kermany_folder, cohort_directory)
     assert {f"train/NORMAL/{name}" for name in names} <= set(cohort.table["path"])
     (written,) = cohort_directory.glob("cache/*/cohort.csv")
@@ -120,8 +120,8 @@ def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Pa
 
 
 def test_a_name_that_is_not_unicode_is_told(kermany_folder: Path, cohort_directory: Path) -> None:
-    film = kermany_folder / "train" / "NORMAL" / "IM-0001-0001.jpeg"
-    shutil.copy(film, os.fsencode(film.parent) + b"/r\xf6ntgen.jpeg")
+    radiograph = kermany_folder / "train" / "NORMAL" / "IM-0001-0001.jpeg"
+    shutil.copy(radiograph, os.fsencode(radiograph.parent) + b"/r\xf6ntgen.jpeg")
     assert "name is not valid UTF-8" in refusal(kermany_folder, cohort_directory)
 
 
@@ -132,7 +132,7 @@ def damage(file: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["empty file", "truncated", "not a JPEG, PNG, BMP or TIFF picture"])
-def test_a_damaged_film_is_named_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
+def test_a_damaged_radiograph_is_named_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
     damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", kind)
     message = refusal(kermany_folder, cohort_directory)
     assert f"{kermany_folder}: 1 unreadable file (train/NORMAL/IM-0003-0001.jpeg: " in message
@@ -155,11 +155,11 @@ def test_broken_links_are_named(kermany_folder: Path, cohort_directory: Path) ->
 
 
 def test_a_patient_in_two_splits_is_named_and_left_out_of_train(
-    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
-    write_film(kermany_folder / "train/PNEUMONIA/person7_bacteria_99.jpeg")  # bacteria-7 is in test
-    write_film(kermany_folder / "train/PNEUMONIA/person7_virus_99.jpeg")  # virus-7 is somebody else
-    write_film(kermany_folder / "val/NORMAL/IM-0001-0002.jpeg")  # IM-0001 is in train
+    write_radiograph(kermany_folder / "train/PNEUMONIA/person7_bacteria_99.jpeg")  # bacteria-7 is in test
+    write_radiograph(kermany_folder / "train/PNEUMONIA/person7_virus_99.jpeg")  # virus-7 is somebody else
+    write_radiograph(kermany_folder / "val/NORMAL/IM-0001-0002.jpeg")  # IM-0001 is in train
     message = refusal(kermany_folder, cohort_directory)
     assert "2 radiographs whose patients are in two splits (" in message
     assert "train/PNEUMONIA/person7_bacteria_99.jpeg: patient bacteria-7 is also in test" in message
@@ -190,12 +190,12 @@ def test_duplicates_within_a_split_are_allowed(kermany_folder: Path, cohort_dire
 
 
 def test_all_problems_are_told_at_once_and_long_lists_are_cut(
-    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
-    for film in sorted((kermany_folder / "train/PNEUMONIA").iterdir())[:5]:
-        damage(film, "empty file")
+    for radiograph in sorted((kermany_folder / "train/PNEUMONIA").iterdir())[:5]:
+        damage(radiograph, "empty file")
     shutil.rmtree(kermany_folder / "val/PNEUMONIA")
-    write_film(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
+    write_radiograph(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
     message = refusal(kermany_folder, cohort_directory)
     assert "class val/PNEUMONIA is missing or empty" in message
     assert "5 unreadable files (" in message
@@ -206,23 +206,23 @@ def test_all_problems_are_told_at_once_and_long_lists_are_cut(
 
 
 def test_what_the_config_leaves_out_is_not_complained_about(
-    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", "empty file")
-    write_film(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
+    write_radiograph(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
     message = refusal(kermany_folder, cohort_directory, "unreadable")
     assert "unreadable file" not in message
     assert "set cohort.leave_out to [unreadable, shared_patient]" in message
 
 
-def test_a_class_is_missing_once_its_last_film_is_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_class_is_missing_once_its_last_radiograph_is_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
     damage(kermany_folder / "val/NORMAL/IM-0006-0001.jpeg", "empty file")
     assert "class val/NORMAL is missing or empty" in refusal(kermany_folder, cohort_directory, "unreadable")
 
 
-def test_every_film_unreadable(kermany_folder: Path, cohort_directory: Path) -> None:
-    for film in kermany_folder.rglob("*.jpeg"):
-        damage(film, "empty file")
+def test_every_radiograph_unreadable(kermany_folder: Path, cohort_directory: Path) -> None:
+    for radiograph in kermany_folder.rglob("*.jpeg"):
+        damage(radiograph, "empty file")
     message = refusal(kermany_folder, cohort_directory)
     assert "27 unreadable files (" in message
     assert "missing" not in message
@@ -232,8 +232,8 @@ def test_every_film_unreadable(kermany_folder: Path, cohort_directory: Path) -> 
 
 def test_a_missing_and_an_empty_split_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
     shutil.rmtree(kermany_folder / "val")
-    for film in (kermany_folder / "test").rglob("*.jpeg"):
-        film.unlink()
+    for radiograph in (kermany_folder / "test").rglob("*.jpeg"):
+        radiograph.unlink()
     message = refusal(kermany_folder, cohort_directory, "unreadable", "shared_patient", "shared_image")
     assert f"{kermany_folder}: split val is missing or empty; split test is missing or empty" in message
     assert message.endswith("; add what is missing")
@@ -256,25 +256,27 @@ def test_two_cohorts_side_by_side_are_not_guessed_between(kermany_folder: Path, 
 def test_nothing_is_written_into_the_users_folder_even_if_asked(kermany_folder: Path) -> None:
     before = snapshot(kermany_folder)
     message = refusal(kermany_folder, kermany_folder / "derived")
-    assert "contains cohort.directory" in message
+    assert "contains cohort.cache_dir" in message
     assert snapshot(kermany_folder) == before
 
 
 def test_an_unwritable_directory_is_told(kermany_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert "set another cohort.directory" in refusal(kermany_folder, tmp_path / "file")
+    assert "set another cohort.cache_dir" in refusal(kermany_folder, tmp_path / "file")
 
 
-def test_a_second_run_decodes_only_what_changed(kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter) -> None:
+def test_a_second_run_decodes_only_what_changed(
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
+) -> None:
     first = indexed(kermany_folder, cohort_directory)
     (facts,) = cohort_directory.glob("cache/*/facts.json")
-    # Films overwritten with their size and date kept: whoever decodes them again finds other pixels.
-    for film in kermany_folder.rglob("*.jpeg"):
-        status = film.stat()
-        film.write_bytes(bytes(status.st_size))
-        os.utime(film, ns=(status.st_atime_ns, status.st_mtime_ns))
+    # Radiographs overwritten with their size and date kept: whoever decodes them again finds other pixels.
+    for radiograph in kermany_folder.rglob("*.jpeg"):
+        status = radiograph.stat()
+        radiograph.write_bytes(bytes(status.st_size))
+        os.utime(radiograph, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert indexed(kermany_folder, cohort_directory).fingerprint == first.fingerprint
-    changed = write_film(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
+    changed = write_radiograph(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
     changes = indexed(kermany_folder, cohort_directory).table["sha256"] != first.table["sha256"]
     assert first.table["path"][changes].to_list() == [changed.relative_to(kermany_folder).as_posix()]
     facts.write_text(facts.read_text()[:-100])  # damaged: nothing in it is believed
@@ -282,18 +284,18 @@ def test_a_second_run_decodes_only_what_changed(kermany_folder: Path, cohort_dir
 
 
 def test_the_fingerprint_follows_content_and_not_place(
-    kermany_folder: Path, cohort_directory: Path, write_film: FilmWriter
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     before = indexed(kermany_folder, cohort_directory).fingerprint
     moved = kermany_folder.rename(kermany_folder.with_name("moved"))
     assert indexed(moved, cohort_directory).fingerprint == before
-    write_film(moved / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
+    write_radiograph(moved / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
     assert indexed(moved, cohort_directory).fingerprint != before
 
 
 def test_without_data_the_cohort_is_synthetic_and_says_so(cohort_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PNEUMO_DATA", raising=False)
-    cohort = index(Config(cohort=Settings(directory=cohort_directory, phantom={"patients": 40, "size_px": 64})))
+    cohort = index(Config(cohort=Settings(cache_dir=cohort_directory, phantom={"patients": 40, "size_px": 64})))
     assert cohort.synthetic
     assert cohort.table["patient"].nunique() == 40
     assert set(cohort.table["subtype"]) == {"normal", "bacterial", "viral"}
@@ -313,7 +315,7 @@ def test_the_real_cohort_holds_what_is_known_of_it(cohort_directory: Path) -> No
 
 
 def test_a_phantom_given_as_data_is_still_known_to_be_synthetic(tmp_path):
-    settings = Config(data=None, cohort={"directory": tmp_path / "data", "phantom": {"patients": 40, "size_px": 64}})
+    settings = Config(data=None, cohort={"cache_dir": tmp_path / "data", "phantom": {"patients": 40, "size_px": 64}})
     made = index(settings)
     given = index(settings.model_copy(update={"data": made.root}))
     assert made.synthetic

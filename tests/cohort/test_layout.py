@@ -23,14 +23,14 @@ def test_names_tell_subtype_and_patient(path: str, subtype: str, patient: str) -
 def test_the_outermost_copy_counts_and_suffixes_in_any_case() -> None:
     layout = arrange(["a/a/train/NORMAL/1.JPG", "a/train/NORMAL/1.JPG", "a/test/PNEUMONIA/2.Tiff", "a/readme.md"], "zip")
     assert layout.nesting == "a"
-    assert layout.films == ["test/PNEUMONIA/2.Tiff", "train/NORMAL/1.JPG"]
+    assert layout.radiographs == ["test/PNEUMONIA/2.Tiff", "train/NORMAL/1.JPG"]
     assert layout.foreign == {"other": 2}
 
 
 @pytest.mark.parametrize(
     "path", ["a/b/c/train/NORMAL/1.jpg", "train/normal/1.jpg", "train/NORMAL/deep/1.jpg", "train/NORMAL/1.dcm"]
 )
-def test_films_elsewhere_are_not_guessed_at(path: str) -> None:
+def test_radiographs_elsewhere_are_not_guessed_at(path: str) -> None:
     with pytest.raises(
         UserError, match=r"zip: holds no radiographs; expected train\|val\|test / NORMAL\|PNEUMONIA / files ending in"
     ):

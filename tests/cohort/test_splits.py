@@ -20,7 +20,7 @@ def cohort_of(patients: dict[str, int], seed: int = 0) -> Cohort:
     table = pd.DataFrame(rows, columns=["split", "subtype", "patient"]).sample(frac=1, random_state=seed, ignore_index=True)
     table["label"] = np.where(table["subtype"] == "normal", "NORMAL", "PNEUMONIA")
     table["path"] = [f"{number}.png" for number in range(len(table))]
-    return Cohort(Path("films"), table, synthetic=True, foreign={}, left_out=table.head(0))
+    return Cohort(Path("radiographs"), table, synthetic=True, foreign={}, left_out=table.head(0))
 
 
 LARGE = cohort_of({"normal": 200, "bacterial": 200, "viral": 100})
@@ -61,7 +61,9 @@ def test_the_shipped_validation_set_is_the_val_folder() -> None:
 
 @pytest.mark.parametrize(("normal", "fraction"), [(3, 0.15), (1, 0.5)])
 def test_too_few_patients_for_both_classes_is_an_error(normal: int, fraction: float) -> None:
-    with pytest.raises(UserError, match=f"films: too few patients: train/NORMAL has {normal}, .*validation_fraction of {fraction}"):
+    with pytest.raises(
+        UserError, match=f"radiographs: too few patients: train/NORMAL has {normal}, .*validation_fraction of {fraction}"
+    ):
         partition(cohort_of({"normal": normal, "viral": 20}), Settings(validation_fraction=fraction))
 
 
@@ -92,7 +94,7 @@ def test_more_folds_than_patients_is_an_error() -> None:
         list(folds(table[table["split"] == "train"], n_folds=5, seed=0))
 
 
-def test_fold_partitions_validate_every_train_film_once_and_touch_no_other() -> None:
+def test_fold_partitions_validate_every_train_radiograph_once_and_touch_no_other() -> None:
     train = LARGE.table["split"] == "train"
     partitions = list(fold_partitions(LARGE, 4, seed=0))
     validated = sum((purpose == "validation").astype(int) for purpose in partitions)

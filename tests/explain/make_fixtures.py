@@ -94,24 +94,24 @@ def write_measures():
     def blurred(inputs):
         return gaussian_filter(np.asarray(inputs), 0.1 * SIDE_PX, mode="nearest", axes=(1, 2))
 
-    films = images()
-    maps = np.random.default_rng(3).permuted(np.arange(3 * SIDE_PX**2).reshape(3, -1), axis=1).reshape(films.shape[:3])
+    radiographs = images()
+    maps = np.random.default_rng(3).permuted(np.arange(3 * SIDE_PX**2).reshape(3, -1), axis=1).reshape(radiographs.shape[:3])
     maps = (maps - maps.min(axis=(1, 2), keepdims=True)).astype(np.float32)
     written = {}
     for label, one_hot in (("PNEUMONIA", [[0.0, 1.0]]), ("NORMAL", [[1.0, 0.0]])):
         measures = {
             "average drop": AverageDropMetric,
             "average increase": AverageIncreaseMetric,
-            "insertion": lambda *film: Insertion(*film, baseline_mode=blurred, steps=20),
-            "deletion": lambda *film: Deletion(*film, baseline_mode=blurred, steps=20),
+            "insertion": lambda *radiograph: Insertion(*radiograph, baseline_mode=blurred, steps=20),
+            "deletion": lambda *radiograph: Deletion(*radiograph, baseline_mode=blurred, steps=20),
         }
         for name, measure in measures.items():
             values = [
-                measure(probabilities, film[None], np.array(one_hot, np.float32)).evaluate(each[None])
-                for film, each in zip(films, maps, strict=True)
+                measure(probabilities, radiograph[None], np.array(one_hot, np.float32)).evaluate(each[None])
+                for radiograph, each in zip(radiographs, maps, strict=True)
             ]
             written[f"{label} {name}"] = np.array(values)
-    np.savez_compressed(FIXTURES / "measures.npz", **weights, images=films, maps=maps, **written)
+    np.savez_compressed(FIXTURES / "measures.npz", **weights, images=radiographs, maps=maps, **written)
 
 
 if __name__ == "__main__":

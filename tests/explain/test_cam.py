@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import (
     METHODS,
     class_activation_maps,
@@ -13,7 +14,6 @@ from pneumo.explain.cam import (
     resize_maps,
     smooth_grad_cam_plus_plus,
 )
-from pneumo.explain.opening import explainable
 
 
 def gradcam(explained, images, target):

@@ -4,8 +4,8 @@ import pytest
 from keras import layers
 
 from pneumo.explain import faithfulness
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import class_activation_maps, resize_maps
-from pneumo.explain.opening import explainable
 
 SIDE_PX = 20
 LESION = np.s_[4:9, 11:17]
@@ -25,10 +25,10 @@ def seer(gain=1.0, bias=-2.0):
 
 
 @pytest.fixture
-def films():
-    films = np.random.default_rng(0).integers(0, 60, (3, SIDE_PX, SIDE_PX, 1)).astype(np.uint8)
-    films[:, *LESION] += 180
-    return films
+def radiographs():
+    radiographs = np.random.default_rng(0).integers(0, 60, (3, SIDE_PX, SIDE_PX, 1)).astype(np.uint8)
+    radiographs[:, *LESION] += 180
+    return radiographs
 
 
 def right(images):
@@ -41,13 +41,13 @@ def wrong(images):
     return 1 - right(images)
 
 
-def measure(explained, films, target, explain):
-    return faithfulness.measure(explained, films, target, explain(films), explain)
+def measure(explained, radiographs, target, explain):
+    return faithfulness.measure(explained, radiographs, target, explain(radiographs), explain)
 
 
-def test_a_map_of_what_the_network_goes_by_is_more_faithful_by_every_measure(films):
+def test_a_map_of_what_the_network_goes_by_is_more_faithful_by_every_measure(radiographs):
     explained = seer()
-    good, bad = (measure(explained, films, "PNEUMONIA", explain) for explain in (right, wrong))
+    good, bad = (measure(explained, radiographs, "PNEUMONIA", explain) for explain in (right, wrong))
     assert (good["average drop"] == 0).all()
     assert (bad["average drop"] > 0.5).all()
     np.testing.assert_allclose(good["coherency"], 1)
@@ -56,23 +56,23 @@ def test_a_map_of_what_the_network_goes_by_is_more_faithful_by_every_measure(fil
     assert (good["average increase"] == 0).all()
 
 
-def test_scores_and_measures_are_of_each_images_own_class(films):
+def test_scores_and_measures_are_of_each_images_own_class(radiographs):
     explained, classes = seer(), ["PNEUMONIA", "NORMAL", "PNEUMONIA"]
-    scores = faithfulness.class_scores(explained, films, classes)
-    np.testing.assert_allclose(scores[1], 1 - faithfulness.class_scores(explained, films, "PNEUMONIA")[1])
-    mixed = measure(explained, films, classes, wrong)
-    for name, of_normal in measure(explained, films, "NORMAL", wrong).items():
+    scores = faithfulness.class_scores(explained, radiographs, classes)
+    np.testing.assert_allclose(scores[1], 1 - faithfulness.class_scores(explained, radiographs, "PNEUMONIA")[1])
+    mixed = measure(explained, radiographs, classes, wrong)
+    for name, of_normal in measure(explained, radiographs, "NORMAL", wrong).items():
         assert mixed[name][1] == pytest.approx(of_normal[1]), name
     # Without the lesion NORMAL is likelier than it was.
     np.testing.assert_array_equal(mixed["average increase"], [0, 1, 0])
 
 
-def test_curves_run_from_one_film_to_the_other(films):
-    explained, maps = seer(), right(films)
-    whole = faithfulness.class_scores(explained, films, "PNEUMONIA")
-    without = faithfulness.class_scores(explained, faithfulness.blurred(films), "PNEUMONIA")
-    insertion = faithfulness.insertion_curves(explained, films, maps, "PNEUMONIA", steps=10)
-    deletion = faithfulness.deletion_curves(explained, films, maps, "PNEUMONIA", steps=10)
+def test_curves_run_from_one_radiograph_to_the_other(radiographs):
+    explained, maps = seer(), right(radiographs)
+    whole = faithfulness.class_scores(explained, radiographs, "PNEUMONIA")
+    without = faithfulness.class_scores(explained, faithfulness.blurred(radiographs), "PNEUMONIA")
+    insertion = faithfulness.insertion_curves(explained, radiographs, maps, "PNEUMONIA", steps=10)
+    deletion = faithfulness.deletion_curves(explained, radiographs, maps, "PNEUMONIA", steps=10)
     assert insertion.shape == deletion.shape == (3, 11)
     np.testing.assert_allclose(insertion[:, [0, -1]], np.stack([without, whole], axis=1), rtol=1e-5)
     np.testing.assert_allclose(deletion[:, [0, -1]], np.stack([whole, without], axis=1), rtol=1e-5)
@@ -80,39 +80,39 @@ def test_curves_run_from_one_film_to_the_other(films):
     np.testing.assert_allclose(insertion[:, 1:], whole[:, None].repeat(10, axis=1), rtol=1e-5)
 
 
-def test_of_an_empty_map_pixels_change_row_by_row(films):
-    explained, empty = seer(), np.zeros(films.shape[:3], np.float32)
-    rows = -np.arange(SIDE_PX, dtype=np.float32)[:, None] * np.ones((len(films), SIDE_PX, SIDE_PX), np.float32)
-    curves = [faithfulness.deletion_curves(explained, films, maps, "PNEUMONIA", steps=20) for maps in (empty, rows)]
+def test_of_an_empty_map_pixels_change_row_by_row(radiographs):
+    explained, empty = seer(), np.zeros(radiographs.shape[:3], np.float32)
+    rows = -np.arange(SIDE_PX, dtype=np.float32)[:, None] * np.ones((len(radiographs), SIDE_PX, SIDE_PX), np.float32)
+    curves = [faithfulness.deletion_curves(explained, radiographs, maps, "PNEUMONIA", steps=20) for maps in (empty, rows)]
     np.testing.assert_allclose(*curves, rtol=1e-5)
 
 
-def test_an_empty_map_is_measured_as_a_black_film_and_has_no_coherency(films):
+def test_an_empty_map_is_measured_as_a_black_radiograph_and_has_no_coherency(radiographs):
     explained = seer()
-    values = measure(explained, films, "PNEUMONIA", lambda images: np.zeros(images.shape[:3], np.float32))
-    whole = faithfulness.class_scores(explained, films, "PNEUMONIA")
-    black = faithfulness.class_scores(explained, np.zeros_like(films), "PNEUMONIA")
+    values = measure(explained, radiographs, "PNEUMONIA", lambda images: np.zeros(images.shape[:3], np.float32))
+    whole = faithfulness.class_scores(explained, radiographs, "PNEUMONIA")
+    black = faithfulness.class_scores(explained, np.zeros_like(radiographs), "PNEUMONIA")
     np.testing.assert_allclose(values["average drop"], (whole - black) / whole, rtol=1e-5)
     assert np.isnan(values["coherency"]).all()
     assert np.isfinite(values["insertion"]).all()
 
 
 @pytest.mark.parametrize("bias", [-1000.0, 1000.0])
-def test_certain_networks_are_measured_without_dividing_by_nothing(films, bias):
+def test_certain_networks_are_measured_without_dividing_by_nothing(radiographs, bias):
     with np.errstate(all="raise", under="ignore"):
-        values = measure(seer(bias=bias), films, "PNEUMONIA", right)
+        values = measure(seer(bias=bias), radiographs, "PNEUMONIA", right)
     for name, each in values.items():
         assert np.isfinite(each).all(), name
 
 
-def test_constant_films_are_measured(films):
+def test_constant_radiographs_are_measured(radiographs):
     explained = seer()
-    values = measure(explained, np.full_like(films, 128), "PNEUMONIA", right)
+    values = measure(explained, np.full_like(radiographs, 128), "PNEUMONIA", right)
     assert (values["average drop"] == 0).all()
     np.testing.assert_allclose(values["insertion"], values["deletion"], rtol=1e-5)
 
 
-def test_a_coarse_map_is_resized_to_the_film(films):
+def test_a_coarse_map_is_resized_to_the_radiograph(radiographs):
     explained = seer()
 
     def coarse(images):
@@ -121,17 +121,17 @@ def test_a_coarse_map_is_resized_to_the_film(films):
     def fine(images):
         return resize_maps(coarse(images), SIDE_PX, SIDE_PX)
 
-    coarsely, finely = (measure(explained, films, "PNEUMONIA", explain) for explain in (coarse, fine))
+    coarsely, finely = (measure(explained, radiographs, "PNEUMONIA", explain) for explain in (coarse, fine))
     for name in ("average drop", "insertion", "deletion"):
         np.testing.assert_array_equal(coarsely[name], finely[name])
 
 
-def test_grad_cams_own_maps_can_be_measured(films):
+def test_grad_cams_own_maps_can_be_measured(radiographs):
     explained = seer()
 
     def explain(images):
         return class_activation_maps(explained, images, "PNEUMONIA", ["hires-cam"])["hires-cam"]
 
-    values = measure(explained, films, "PNEUMONIA", explain)
+    values = measure(explained, radiographs, "PNEUMONIA", explain)
     assert (values["average drop"] < 0.05).all()
     assert (values["coherency"] > 0.95).all()

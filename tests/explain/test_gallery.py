@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from pneumo.config import Cnn, Lots
-from pneumo.explain import render
 from pneumo.explain.explainer import Explainer
 from pneumo.explain.gallery import most_confident_mistakes, write_gallery
+from pneumo.figures import heatmap as render
 from pneumo.nets import cnn
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
@@ -50,7 +50,7 @@ def test_without_mistakes_there_are_no_cases(predictions):
 
 
 @pytest.fixture
-def films(tmp_path):
+def radiographs(tmp_path):
     random = np.random.default_rng(0)
     for name in (HOSTILE, "wide.jpeg"):
         Image.fromarray(random.integers(0, 256, (60, 90), dtype=np.uint8)).save(tmp_path / name, format="JPEG")
@@ -65,13 +65,13 @@ def mistakes():
     )
 
 
-def gallery(folder, films, mistakes, model):
+def gallery(folder, radiographs, mistakes, model):
     write_gallery(
         folder,
         mistakes,
         Explainer(model, Lots()),
         method="grad-cam",
-        root=films,
+        root=radiographs,
         image_size_px=20,
         resize="squash",
         threshold=0.4,
@@ -80,10 +80,10 @@ def gallery(folder, films, mistakes, model):
     return json.loads((folder / "cases.json").read_text())
 
 
-def test_a_gallery_holds_three_pictures_a_case_at_the_films_own_aspect_ratio(tmp_path, films, mistakes):
+def test_a_gallery_holds_three_pictures_a_case_at_the_radiographs_own_aspect_ratio(tmp_path, radiographs, mistakes):
     keras.utils.set_random_seed(0)
     folder = tmp_path / "reports" / "gallery"
-    written = gallery(folder, films, mistakes, cnn.build(Cnn(filters=(4,), dense_units=4), 20))
+    written = gallery(folder, radiographs, mistakes, cnn.build(Cnn(filters=(4,), dense_units=4), 20))
     assert written["model_sha256"] == "abc"
     first, second = written["cases"]
     assert (first["path"], first["predicted_label"], first["true_label"]) == (HOSTILE, "PNEUMONIA", "NORMAL")
@@ -98,22 +98,22 @@ def test_a_gallery_holds_three_pictures_a_case_at_the_films_own_aspect_ratio(tmp
     )
 
 
-def test_an_empty_map_is_marked_and_leaves_the_radiograph_untouched(tmp_path, films, mistakes):
+def test_an_empty_map_is_marked_and_leaves_the_radiograph_untouched(tmp_path, radiographs, mistakes):
     model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
     model.get_layer("logit").set_weights([np.zeros((4, 1)), np.zeros(1)])
     folder = tmp_path / "gallery"
-    for case in gallery(folder, films, mistakes, model)["cases"]:
+    for case in gallery(folder, radiographs, mistakes, model)["cases"]:
         assert case["empty"]
         overlay = np.asarray(Image.open(folder / case["files"]["overlay"]))
         original = np.asarray(Image.open(folder / case["files"]["original"]))
         np.testing.assert_array_equal(overlay, np.repeat(original[..., None], 3, axis=2))
 
 
-def test_a_new_gallery_replaces_the_old_one_whole(tmp_path, films, mistakes):
+def test_a_new_gallery_replaces_the_old_one_whole(tmp_path, radiographs, mistakes):
     model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
     folder = tmp_path / "gallery"
-    gallery(folder, films, mistakes, model)
-    assert len(gallery(folder, films, mistakes.head(0), model)["cases"]) == 0
+    gallery(folder, radiographs, mistakes, model)
+    assert len(gallery(folder, radiographs, mistakes.head(0), model)["cases"]) == 0
     assert [path.name for path in folder.iterdir()] == ["cases.json"]
 
 

@@ -1,4 +1,4 @@
-"""Maps of networks trained on synthetic films, against the masks of what is really there."""
+"""Maps of networks trained on synthetic radiographs, against the masks of what is really there."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 from sklearn.metrics import roc_auc_score
 
-from pneumo.cohort.phantom import marker, masks, write_cohort
 from pneumo.config import Augmentation, Fit, Phantom, ResidualCnn
-from pneumo.evaluation.heatmaps import auroc_inside, energy_inside, iou_of_top, pointing_game
+from pneumo.evaluation.heatmap_metrics import auroc_inside, energy_inside, iou_of_top, pointing_game
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import class_activation_maps, resize_maps
 from pneumo.explain.lots import Lots
-from pneumo.explain.opening import explainable
-from pneumo.images.batches import training_batches
 from pneumo.nets import residual
+from pneumo.phantom.cohort import marker, masks, write_cohort
+from pneumo.radiographs.batches import training_batches
 from pneumo.training.fit import compile_model, cosine_rate
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ NETWORK = ResidualCnn(filters=(16, 32, 48), blocks=1, dropout=0)
 FIT = Fit(epochs=15, batch_size=16, optimizer="adamw", learning_rate=2e-3, schedule="cosine", precision="float32")
 MIRRORED = Augmentation(rotation_degrees=0, shift_fraction=0, shear_degrees=0, zoom_fraction=0)
 # Taken while the feature still comes nearer to its target. Further steps of the same height circle around it, and what they change
-# lies all over the film: after 100, the strongest pixel was inside the lesion less often than Random-CAM's.
+# lies all over the radiograph: after 100, the strongest pixel was inside the lesion less often than Random-CAM's.
 LOTS_STEPS = 20
 # Where maps of a coarse layer can put what lies at the marker.
 MARGIN_PX = 6
@@ -47,7 +47,7 @@ class Films(NamedTuple):
         return Films(*(each[rows] for each in self))
 
 
-def films_of(root: Path, split: str) -> Films:
+def radiographs_of(root: Path, split: str) -> Films:
     paths = sorted(path.relative_to(root).as_posix() for path in root.glob(f"{split}/*/*.jpeg"))
     pixels = [np.asarray(Image.open(root / path).resize((SIZE_PX, SIZE_PX))) for path in paths]
     truth = [[resized(mask) for mask in (*masks(root, path), marker(root, path))] for path in paths]
@@ -59,15 +59,15 @@ def resized(mask):
 
 
 def trained_on(root):
-    films = films_of(root, "train")
+    radiographs = radiographs_of(root, "train")
     keras.utils.set_random_seed(FIT.seed)
     model = residual.build(NETWORK, SIZE_PX)
     compile_model(model, FIT)
-    count = len(films.pixels)
+    count = len(radiographs.pixels)
     batches = training_batches(
-        films.pixels,
+        radiographs.pixels,
         np.arange(count),
-        films.y_true,
+        radiographs.y_true,
         augmentation=MIRRORED,
         batch_size=FIT.batch_size,
         epochs=range(FIT.epochs),
@@ -102,9 +102,9 @@ def float32():
 
 @pytest.fixture(scope="module")
 def finder(tmp_path_factory):
-    """A network that finds lesions, and the unseen films whose PNEUMONIA it found."""
+    """A network that finds lesions, and the unseen radiographs whose PNEUMONIA it found."""
     root = write_cohort(Phantom(patients=200, size_px=SIZE_PX), tmp_path_factory.mktemp("easy"))
-    model, unseen = trained_on(root), films_of(root, "test")
+    model, unseen = trained_on(root), radiographs_of(root, "test")
     y_score = scores(model, unseen.pixels)
     assert roc_auc_score(unseen.y_true, y_score) > 0.9
     return model, unseen.take(unseen.y_true & (y_score >= 0.5))
@@ -115,14 +115,14 @@ def random_cam(finder):
     return measures(*finder, "random-cam")
 
 
-def measures(model, films, method):
-    maps = maps_of(model, films.pixels, method)
+def measures(model, radiographs, method):
+    maps = maps_of(model, radiographs.pixels, method)
     by_measure = {
-        "pointing game": pointing_game(maps, films.lesion),
-        "energy inside the lesion": energy_inside(maps, films.lesion),
-        "energy inside the lungs": energy_inside(maps, films.lung),
-        "IoU": iou_of_top(maps, films.lesion),
-        "AUROC": auroc_inside(maps, films.lesion),
+        "pointing game": pointing_game(maps, radiographs.lesion),
+        "energy inside the lesion": energy_inside(maps, radiographs.lesion),
+        "energy inside the lungs": energy_inside(maps, radiographs.lung),
+        "IoU": iou_of_top(maps, radiographs.lesion),
+        "AUROC": auroc_inside(maps, radiographs.lesion),
     }
     return {measure: np.nanmean(values) for measure, values in by_measure.items()}
 
@@ -149,9 +149,9 @@ def planted_network(planted_root):
 
 
 @pytest.fixture(scope="module")
-def marked_films(sound_network, planted_network, planted_root):
+def marked_radiographs(sound_network, planted_network, planted_root):
     """Unseen PNEUMONIA that both networks found, with a large marker, as the one was taught goes with PNEUMONIA."""
-    unseen = films_of(planted_root, "test")
+    unseen = radiographs_of(planted_root, "test")
     sound, planted = (scores(model, unseen.pixels) for model in (sound_network, planted_network))
     assert roc_auc_score(unseen.y_true, sound) > max(0.8, roc_auc_score(unseen.y_true, planted))
     letters = unseen.marker.mean(axis=(1, 2))
@@ -160,10 +160,10 @@ def marked_films(sound_network, planted_network, planted_root):
 
 # LOTS towards zero asks for all that a network made something of, whichever class that argues for: more of it lies elsewhere.
 @pytest.mark.parametrize(("method", "times"), [("grad-cam", 3), ("hires-cam", 3), ("lots", 1.5)])
-def test_maps_of_a_network_that_learned_the_marker_point_at_it(sound_network, planted_network, marked_films, method, times):
-    at_marker = np.stack([binary_dilation(one, np.ones((3, 3)), iterations=MARGIN_PX) for one in marked_films.marker])
-    sound, planted = (maps_of(model, marked_films.pixels, method) for model in (sound_network, planted_network))
+def test_maps_of_a_network_that_learned_the_marker_point_at_it(sound_network, planted_network, marked_radiographs, method, times):
+    at_marker = np.stack([binary_dilation(one, np.ones((3, 3)), iterations=MARGIN_PX) for one in marked_radiographs.marker])
+    sound, planted = (maps_of(model, marked_radiographs.pixels, method) for model in (sound_network, planted_network))
     assert energy_inside(planted, at_marker).mean() > times * energy_inside(sound, at_marker).mean()
     assert pointing_game(planted, at_marker).mean() > pointing_game(sound, at_marker).mean()
-    assert energy_inside(planted, marked_films.lesion).mean() < energy_inside(sound, marked_films.lesion).mean()
-    assert pointing_game(planted, marked_films.lesion).mean() < pointing_game(sound, marked_films.lesion).mean()
+    assert energy_inside(planted, marked_radiographs.lesion).mean() < energy_inside(sound, marked_radiographs.lesion).mean()
+    assert pointing_game(planted, marked_radiographs.lesion).mean() < pointing_game(sound, marked_radiographs.lesion).mean()

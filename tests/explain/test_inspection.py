@@ -8,10 +8,10 @@ from PIL import Image
 
 from pneumo.config import Cnn, ResidualCnn
 from pneumo.errors import UserError
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import class_activation_maps
 from pneumo.explain.inspection import CHANNELS, LAYERS, inspect
-from pneumo.explain.inspection_picture import WIDTH_PX, draw
-from pneumo.explain.opening import explainable
+from pneumo.figures.inspection import WIDTH_PX, draw
 from pneumo.nets import cnn, ensemble, residual
 
 SIDE_PX = 32
@@ -75,7 +75,7 @@ def test_the_strongest_channels_come_first():
     np.testing.assert_allclose(layer.activations, np.moveaxis(activations, -1, 0)[layer.strongest], rtol=1e-4, atol=1e-6)
 
 
-def test_a_film_is_convolved_with_the_kernels_also_where_a_backbone_sees_it_three_times():
+def test_a_radiograph_is_convolved_with_the_kernels_also_where_a_backbone_sees_it_three_times():
     model = nested()
     found = inspect(model, FILM, "PNEUMONIA")
     assert (found.kernel_layer, found.kernels.shape) == ("inner_1", (4, 5, 5))
@@ -115,8 +115,8 @@ def drawn(*arguments):
         return np.asarray(picture.convert("RGB"))
 
 
-def films_in(picture):
-    """Where grey films, one below the other, are drawn at the left, as arrays (h, w, 3)."""
+def radiographs_in(picture):
+    """Where grey radiographs, one below the other, are drawn at the left, as arrays (h, w, 3)."""
     grey = np.concatenate([[False], (picture[:, 30] == 128).all(axis=-1), [False]])
     starts, ends = np.flatnonzero(np.diff(grey.astype(int))).reshape(-1, 2).T
     found = [picture[start:end] for start, end in zip(starts, ends, strict=True)]
@@ -129,21 +129,21 @@ def without_evidence():
     return model
 
 
-def test_a_picture_is_as_wide_as_any_and_shows_the_film_at_its_own_aspect_ratio():
-    picture = drawn(inspect(without_evidence(), FILM, "PNEUMONIA"), "a film", GREY)
+def test_a_picture_is_as_wide_as_any_and_shows_the_radiograph_at_its_own_aspect_ratio():
+    picture = drawn(inspect(without_evidence(), FILM, "PNEUMONIA"), "a radiograph", GREY)
     assert picture.shape[1] == WIDTH_PX
-    films = films_in(picture)
-    assert len(films) == 3
-    for film in films:
-        assert film.shape[1] / film.shape[0] == pytest.approx(2, rel=0.02)
-    assert drawn(inspect(of_residual_blocks(), FILM, "PNEUMONIA"), "a film", GREY).shape[0] > picture.shape[0]
+    radiographs = radiographs_in(picture)
+    assert len(radiographs) == 3
+    for radiograph in radiographs:
+        assert radiograph.shape[1] / radiograph.shape[0] == pytest.approx(2, rel=0.02)
+    assert drawn(inspect(of_residual_blocks(), FILM, "PNEUMONIA"), "a radiograph", GREY).shape[0] > picture.shape[0]
 
 
-def test_an_empty_map_leaves_the_film_under_a_word_in_white_on_black():
+def test_an_empty_map_leaves_the_radiograph_under_a_word_in_white_on_black():
     found = inspect(without_evidence(), FILM, "PNEUMONIA")
     assert not any(layer.grad_cam.any() for layer in found.layers)
-    film, *maps = films_in(drawn(found, "a film", GREY))
-    assert (film == 128).all()
+    radiograph, *maps = radiographs_in(drawn(found, "a radiograph", GREY))
+    assert (radiograph == 128).all()
     for one in maps:
         assert (one == 0).all(axis=-1).any()
         assert (one == 255).all(axis=-1).any()
@@ -160,4 +160,4 @@ def test_a_title_is_never_read_as_mathematics_and_is_broken_where_it_is_long():
 
 def test_the_same_inspection_gives_the_same_bytes():
     found = inspect(plain(), FILM, "NORMAL")
-    assert draw(found, "a film") == draw(found, "a film")
+    assert draw(found, "a radiograph") == draw(found, "a radiograph")

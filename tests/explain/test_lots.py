@@ -17,9 +17,9 @@ def model():
 @pytest.fixture(scope="module")
 def images():
     """The first is dark, hence nearer to zero than the others."""
-    films = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 1)).astype(np.float32)
-    films[0] /= 10
-    return films
+    radiographs = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 1)).astype(np.float32)
+    radiographs[0] /= 10
+    return radiographs
 
 
 def one_by_one(model, image, target, *, tolerance, step_grey, steps):

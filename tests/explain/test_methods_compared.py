@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from pneumo.config import EXPLANATION_METHODS, Lots
-from pneumo.evaluation.explanation import BASELINE, FAITHFULNESS, TRUTH, beats
-from pneumo.explain.comparison import SHUFFLES, Comparison, Films, KnownLesions
+from pneumo.explain.comparison import RANDOMIZATIONS, Comparison, ExplainedImages, KnownLesions
 from pneumo.explain.explainer import Explainer
+from pneumo.results.explanations import BASELINE, FAITHFULNESS, TRUTH, beats
 
 SIDE_PX, FILMS = 32, 6
 LOTS = Lots(steps=30)
@@ -44,9 +44,11 @@ def known():
 
 
 @pytest.fixture(scope="module")
-def worth(model, known):
-    comparison = Comparison(model, LOTS, Films(known.images, ["PNEUMONIA"] * FILMS), randomised=4, known=known)
-    return {method: comparison.worth(method) for method in EXPLANATION_METHODS}
+def score(model, known):
+    comparison = Comparison(
+        model, LOTS, ExplainedImages(known.images, ["PNEUMONIA"] * FILMS), randomized_radiographs=4, known=known
+    )
+    return {method: comparison.score(method) for method in EXPLANATION_METHODS}
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "grad-cam++", "layer-cam", "hires-cam"])
@@ -61,21 +63,21 @@ def test_every_measure_is_there_and_counted(worth):
         assert set(each.faithfulness) == set(FAITHFULNESS)
         assert set(each.truth) == set(TRUTH)
         assert {measure.images for measure in each.faithfulness.values()} == {FILMS}
-        assert each.without_weights.images == each.without_logit.images == 4 * SHUFFLES
+        assert each.weights_randomized.images == each.logit_randomized.images == 4 * RANDOMIZATIONS
         assert each.milliseconds > 0
     assert {method for method, each in worth.items() if each.arrived is not None} == {"lots"}
 
 
 def test_without_known_lesions_there_is_nothing_to_hold_maps_against(model, known):
-    comparison = Comparison(model, LOTS, Films(known.images, ["NORMAL"] * FILMS), randomised=2)
-    found = comparison.worth("grad-cam")
+    comparison = Comparison(model, LOTS, ExplainedImages(known.images, ["NORMAL"] * FILMS), randomized_radiographs=2)
+    found = comparison.score("grad-cam")
     assert found.truth == {}
     # Nothing but the bias argues for NORMAL.
     assert found.empty == FILMS
     assert found.faithfulness["coherency"].mean is None
 
 
-def test_methods_come_in_the_order_asked_for_and_lots_maps_are_of_the_film(model, known):
+def test_methods_come_in_the_order_asked_for_and_lots_maps_are_of_the_radiograph(model, known):
     maps = Explainer(model, LOTS).maps(known.images[:2], "PNEUMONIA", ["lots", "grad-cam"])
     assert list(maps) == ["lots", "grad-cam"]
     assert {each.shape for each in maps.values()} == {(2, SIDE_PX, SIDE_PX)}

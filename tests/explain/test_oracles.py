@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pneumo.evaluation.heatmaps import area_under, drops, increases
+from pneumo.evaluation.heatmap_metrics import area_under, drops, increases
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import METHODS, class_activation_maps, grad_cam
 from pneumo.explain.faithfulness import class_scores, deletion_curves, insertion_curves, masked_by
-from pneumo.explain.opening import explainable
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

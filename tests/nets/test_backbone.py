@@ -9,8 +9,8 @@ from scipy.special import expit
 
 from pneumo.config import Backbone
 from pneumo.errors import UserError
+from pneumo.explain.activations import explainable
 from pneumo.explain.cam import class_activation_maps
-from pneumo.explain.opening import explainable
 from pneumo.nets import backbone, imagenet
 
 SIZE_PX = 32

@@ -9,12 +9,12 @@ TINY = ResidualCnn(filters=(4, 6), blocks=2, dropout=0.2)
 
 
 @pytest.fixture
-def films():
+def radiographs():
     return np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1)).astype("float32")
 
 
-def output_of(model, layer, films):
-    return keras.Model(model.inputs[0], model.get_layer(layer).output)(films, training=False).numpy()
+def output_of(model, layer, radiographs):
+    return keras.Model(model.inputs[0], model.get_layer(layer).output)(radiographs, training=False).numpy()
 
 
 def test_the_stem_halves_the_side_twice_and_each_further_stage_once():
@@ -23,17 +23,17 @@ def test_the_stem_halves_the_side_twice_and_each_further_stage_once():
     assert sides == [(32, 32, 32), (16, 16, 64), (8, 8, 128), (4, 4, 256)]
 
 
-def test_training_begins_with_blocks_that_change_nothing(films):
+def test_training_begins_with_blocks_that_change_nothing(radiographs):
     model = residual.build(TINY, 32)
-    before, after = (output_of(model, layer, films) for layer in ("stage_1_block_1_relu_2", "stage_1_block_2_relu_2"))
+    before, after = (output_of(model, layer, radiographs) for layer in ("stage_1_block_1_relu_2", "stage_1_block_2_relu_2"))
     assert before.any()
     np.testing.assert_array_equal(before, after)
 
 
-def test_a_film_goes_in_raw_and_a_probability_comes_out_of_the_logit(films):
+def test_a_radiograph_goes_in_raw_and_a_probability_comes_out_of_the_logit(radiographs):
     model = residual.build(TINY, 32)
-    logit = output_of(model, "logit", films)
-    np.testing.assert_allclose(model(films, training=False).numpy(), 1 / (1 + np.exp(-logit)), rtol=1e-5)
+    logit = output_of(model, "logit", radiographs)
+    np.testing.assert_allclose(model(radiographs, training=False).numpy(), 1 / (1 + np.exp(-logit)), rtol=1e-5)
     assert model.get_layer("rescale")(np.array([0.0, 255.0])).numpy() == pytest.approx([-1, 1])
 
 
@@ -50,7 +50,7 @@ def test_an_image_too_small_for_its_stages_is_named():
         residual.build(ResidualCnn(), 31)
 
 
-def test_an_ensemble_averages_logits_also_after_it_was_stored(films, tmp_path):
+def test_an_ensemble_averages_logits_also_after_it_was_stored(radiographs, tmp_path):
     members = [residual.build(TINY, 32, seed) for seed in (0, 1, 2)]
     # As the registry hands them out.
     for number, member in enumerate(members):
@@ -58,5 +58,5 @@ def test_an_ensemble_averages_logits_also_after_it_was_stored(films, tmp_path):
     loaded = [keras.saving.load_model(tmp_path / f"{number}.keras", compile=False) for number in range(3)]
     ensemble.build(loaded).save(tmp_path / "ensemble.keras")
     model = keras.saving.load_model(tmp_path / "ensemble.keras", compile=False, safe_mode=True)
-    mean = np.mean([output_of(member, "logit", films) for member in members], axis=0)
-    np.testing.assert_allclose(model(films, training=False).numpy(), 1 / (1 + np.exp(-mean)), rtol=1e-5)
+    mean = np.mean([output_of(member, "logit", radiographs) for member in members], axis=0)
+    np.testing.assert_allclose(model(radiographs, training=False).numpy(), 1 / (1 + np.exp(-mean)), rtol=1e-5)

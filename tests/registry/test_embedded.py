@@ -17,12 +17,12 @@ import alembic.command
 import alembic.config
 import pytest
 import sqlalchemy
-from tiny_study import images, register, registry_in, start, tiny_model, wait_for
 
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.registry import Registry
 from pneumo.registry.connection import import_mlflow
+from tests.registry.tiny_models import images, register, registry_in, start, tiny_model, wait_for
 
 
 def write_old_database(folder: Path, revision: str) -> None:

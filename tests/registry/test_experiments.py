@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tiny_study import registry_in, wait_for
 
 from pneumo.errors import UserError
-from pneumo.evaluation.ablation import Ablation
-from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.registry.connection import import_mlflow
+from pneumo.results.ablation import Ablation
+from pneumo.results.cross_validation import CrossValidation
+from tests.registry.tiny_models import registry_in, wait_for
 from tests.tiny_experiments import ablation, cross_validation, predictions
 
 
@@ -49,7 +49,7 @@ def test_a_result_is_no_model(finished):
     registry = registry_in(finished)
     assert registry.entries() == []
     with pytest.raises(UserError, match="run `make train` first"):
-        registry.newest("f00d", "films")
+        registry.newest("f00d", "radiographs")
 
 
 def test_mlflow_shows_settings_mean_and_figures(finished):

@@ -8,12 +8,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from tiny_study import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
 
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.registry import Entry, Registry
 from pneumo.registry.connection import import_mlflow
+from tests.registry.tiny_models import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_a_loaded_model_predicts_what_the_registered_one_did(finished):
 def test_record_and_predictions_come_back_equal(finished):
     registry = registry_in(finished[0])
     record = registry.record(registry.get("weighted"))
-    assert record == tiny_record("weighted").model_copy(update={"created": record.created, "test_opened": record.test_opened})
-    for split in ("validation", "acquisition", "test"):
+    assert record == tiny_record("weighted").model_copy(update={"created": record.created, "test_accessed": record.test_accessed})
+    for split in ("validation", "validation_shifted", "test"):
         assert registry.predictions(registry.get("weighted"), split).equals(tiny_predictions())
 
 
@@ -74,21 +74,23 @@ def test_entries_list_the_newest_last_with_their_headline(finished):
 
 def test_newest_gives_each_recipe_of_a_cohort_once(finished):
     registry = registry_in(finished[0])
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "films")} == {"baseline": 3, "weighted": 2}
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "radiographs")} == {"baseline": 3, "weighted": 2}
     with pytest.raises(UserError, match=r"No model of this cohort is registered in .*models: run `make train` first"):
-        registry.newest("another cohort", "films")
+        registry.newest("another cohort", "radiographs")
 
 
-def test_models_validated_on_other_films_are_not_set_beside(folder):
+def test_models_validated_on_other_radiographs_are_not_set_beside(folder):
     registry = registry_in(folder)
     record = tiny_record("baseline").model_copy(update={"validation_fingerprint": "others"})
     for fingerprint in ("f00d", "another cohort"):
         changed = record.model_copy(update={"data_fingerprint": fingerprint})
-        registry.add(changed, tiny_model(), dict.fromkeys(("validation", "acquisition", "test"), tiny_predictions()))
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "films")} == {"baseline": 3, "weighted": 2}
+        registry.add(changed, tiny_model(), dict.fromkeys(("validation", "validation_shifted", "test"), tiny_predictions()))
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "radiographs")} == {"baseline": 3, "weighted": 2}
     assert {entry.recipe: entry.version for entry in registry.newest("f00d", "others")} == {"baseline": 4, "weighted": 2}
-    with pytest.raises(UserError, match="validated on other films: give the settings of `cohort` that they were trained with"):
-        registry.newest("another cohort", "films")
+    with pytest.raises(
+        UserError, match="validated on other radiographs: give the settings of `cohort` that they were trained with"
+    ):
+        registry.newest("another cohort", "radiographs")
 
 
 @pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])

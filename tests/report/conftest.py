@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from report_inputs import Inputs, make_inputs
 
 from pneumo.report.page import write_report
+from tests.report.report_inputs import Inputs, make_inputs
 
 
 @pytest.fixture

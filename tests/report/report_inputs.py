@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pneumo.cohort.leakage import Group, Leakage, Pair
-from pneumo.evaluation.audit import Audit, Originals
-from pneumo.evaluation.intervals import Estimate
-from pneumo.evaluation.pixel_floor import PixelFloor
-from pneumo.evaluation.record import Record
+from pneumo.audit.leakage import Group, Leakage, Pair
+from pneumo.audit.linear_baseline import LinearBaseline
+from pneumo.audit.report import Audit, Originals
+from pneumo.audit.shortcuts import Finding
+from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.scores import evaluate
-from pneumo.evaluation.shortcuts import Finding
-from pneumo.report.inputs import CohortFacts, Experiments, ModelResult, Sample
+from pneumo.report.inputs import CohortFacts, Experiments, Sample
+from pneumo.results.model import ModelRecord
+from pneumo.results.registered import RegisteredModel
 from tests.tiny_experiments import ablation, cross_validation, ingredients
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
@@ -29,7 +30,7 @@ class Inputs:
     directory: Path
     cohort: CohortFacts
     samples: tuple[Sample, ...]
-    models: tuple[ModelResult, ...]
+    models: tuple[RegisteredModel, ...]
     experiments: Experiments
 
     def but(self, **changes) -> "Inputs":
@@ -49,12 +50,12 @@ def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:
     return np.where(y_true == 1, kinds, "normal")
 
 
-def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> ModelResult:
+def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> RegisteredModel:
     rng = np.random.default_rng(version)
     validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
     acquisition = predictions(rng, 120, 330, spread / 1.5)
     falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
-    facts = Record(
+    facts = ModelRecord(
         recipe=recipe,
         created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         synthetic=False,
@@ -69,12 +70,12 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
         resize="squash",
         preprocessing="grey 0 to 255 goes in and is rescaled inside the model",
         threshold=threshold,
-        threshold_rule="acquisition",
-        thresholds={"acquisition": threshold, "youden": threshold + 0.05, "half": 0.5},
+        threshold_rule="calibration",
+        thresholds={"calibration": threshold, "youden": threshold + 0.05, "half": 0.5},
         temperature=1.2,
-        test_opened=datetime(2026, 1, 2, 3, 3, tzinfo=UTC),
-        test_openings=2,
-        test_openings_of_recipe=1,
+        test_accessed=datetime(2026, 1, 2, 3, 3, tzinfo=UTC),
+        test_accesses=2,
+        test_accesses_of_recipe=1,
         settings={"fit": {"epochs": 6, "seed": 0}, "note": "</code><script>alert(2)</script>"},
         history={
             "loss": falling,
@@ -85,7 +86,7 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
             "learning_rate": [1e-3] * 4 + [2e-4] * 2,
         },
         validation=evaluate(validation["y_true"], validation["y_score"], subtypes(validation["y_true"]), threshold),
-        acquisition=evaluate(acquisition["y_true"], acquisition["y_score"], subtypes(acquisition["y_true"]), threshold),
+        validation_shifted=evaluate(acquisition["y_true"], acquisition["y_score"], subtypes(acquisition["y_true"]), threshold),
         test=evaluate(test["y_true"], test["y_score"], subtypes(test["y_true"]), threshold),
         parameters=1_234_567,
         training_seconds=312.4,
@@ -96,13 +97,13 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
         software={"python": "3.11.2", "keras": "3.15.0", "tensorflow": "2.21.0", "numpy": "2.4.0"},
         hardware="2 cores of an x86-64 processor",
     )
-    return ModelResult(version, champion, MODEL_SHA256, facts, validation, acquisition, test)
+    return RegisteredModel(version, champion, MODEL_SHA256, facts, validation, acquisition, test)
 
 
-def seeds_and_ensemble(first: int) -> tuple[ModelResult, ...]:
+def seeds_and_ensemble(first: int) -> tuple[RegisteredModel, ...]:
     """Three models of one recipe, and what averages them."""
 
-    def but(model: ModelResult, **changes: object) -> ModelResult:
+    def but(model: RegisteredModel, **changes: object) -> RegisteredModel:
         return replace(model, facts=model.facts.model_copy(update=changes))
 
     versions = range(first, first + 3)
@@ -134,11 +135,11 @@ def cohort(synthetic: bool) -> CohortFacts:
         left_out=pd.DataFrame([(HOSTILE, "unreadable", "truncated")], columns=["path", "problem", "detail"]),
         fingerprint=FINGERPRINT,
         published=False,
-        test_openings={"baseline": 1, "weighted $x^$": 1},
+        test_accesses={"baseline": 1, "weighted $x^$": 1},
     )
 
 
-def film(seed: int) -> np.ndarray:
+def radiograph(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (120, 140), dtype=np.uint8)
 
 
@@ -150,7 +151,7 @@ def write_gallery(folder: Path, kinds: dict[str, int], sha256: str = MODEL_SHA25
         for number in range(count):
             files = {name: f"{kind}-{number}-{name}.png" for name in ("original", "heatmap", "overlay")}
             for place, name in enumerate(files.values()):
-                Image.fromarray(film(place)).save(folder / name)
+                Image.fromarray(radiograph(place)).save(folder / name)
             case = {
                 "kind": kind, "path": f"test/{HOSTILE}", "patient": "IM-0001", "true_label": "NORMAL" if wrong else "PNEUMONIA",
                 "predicted_label": "PNEUMONIA" if wrong else "NORMAL", "explained_class": "PNEUMONIA" if wrong else "NORMAL",
@@ -175,10 +176,15 @@ def audited(synthetic: bool) -> Audit:
     def area(value: float) -> Estimate:
         return Estimate(value=value, low=value - 0.05, high=value + 0.05)
 
-    def finding(trait: str, verdict: str, training: float, test: float | None, along_with: str | None = None) -> Finding:
+    def finding(trait: str, verdict: str, training: float, test: float | None, redundant_with: str | None = None) -> Finding:
         there = Estimate(value=None) if test is None else area(test)
         return Finding(
-            trait=trait, training=area(training), validation=area(training), test=there, verdict=verdict, along_with=along_with
+            trait=trait,
+            training=area(training),
+            validation=area(training),
+            test=there,
+            verdict=verdict,
+            redundant_with=redundant_with,
         )
 
     nothing = Estimate(value=None)
@@ -196,12 +202,12 @@ def audited(synthetic: bool) -> Audit:
         ),
         findings=(
             finding("aspect_ratio", "shortcut", 0.93, 0.55),
-            finding("border", "along", 0.31, 0.48, "aspect_ratio"),
+            finding("border", "redundant", 0.31, 0.48, "aspect_ratio"),
             Finding(trait="colour", training=nothing, validation=nothing, test=nothing, verdict="constant"),
             finding("mean", "shared", 0.71, 0.69),
         ),
         originals=Originals(images=9, findings=(quantisation,), stretch_follows_shape=area(0.8)),
-        pixel_floor=PixelFloor(
+        linear_baseline=LinearBaseline(
             side_px=32, folds=5, cross_validated=area(0.9), test=area(0.7), sensitivity=area(0.9), specificity=area(0.4)
         ),
     )  # fmt: skip
@@ -216,6 +222,6 @@ def make_inputs(directory: Path, synthetic: bool) -> Inputs:
     write_audit(directory, synthetic)
     write_gallery(directory / "gradcam" / "baseline-v1", {"false_positive": 2})
     write_gallery(directory / "gradcam" / "weighted $x^$-v2", {"false_positive": 1, "false_negative": 2})
-    samples = tuple(Sample(film(number), f"NORMAL, {HOSTILE}") for number in range(3))
+    samples = tuple(Sample(radiograph(number), f"NORMAL, {HOSTILE}") for number in range(3))
     models = (trained(1, "baseline", True, 1.8, 0.31), trained(2, "weighted $x^$", False, 1.2, 0.62))
     return Inputs(directory, cohort(synthetic), samples, models, experiments(synthetic))

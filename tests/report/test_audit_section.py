@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
-from report_inputs import FINGERPRINT, HOSTILE, audited
 
+from pneumo.audit.sentences import finding_sentence, leakage_sentences, linear_baseline_sentence
 from pneumo.errors import UserError
-from pneumo.evaluation.audit_words import finding_sentence, floor_sentence, leakage_sentences
 from pneumo.report.audit_section import audit_section, shortcut_figure
 from pneumo.report.page import write_report
+from tests.report.report_inputs import FINGERPRINT, HOSTILE, audited
 
 
 def written(given):
@@ -30,7 +30,7 @@ def test_the_page_says_what_the_command_said(index_of):
     for sentence in (
         finding_sentence(found.shortcuts[0]),
         finding_sentence(found.suspects[0]),
-        floor_sentence(found.pixel_floor),
+        linear_baseline_sentence(found.linear_baseline),
         *leakage_sentences(found.leakage)[:2],
     ):
         assert sentence in part
@@ -47,7 +47,7 @@ def test_the_summary_names_the_shortcut(index_of):
 
 def test_the_checklist_finds_the_audit(index_of):
     page = index_of(True).read_text()
-    for place in ("leakage", "shortcuts", "pixel-floor"):
+    for place in ("leakage", "shortcuts", "linear-baseline"):
         assert f'id="{place}"' in page
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
-from report_inputs import HOSTILE, MODEL_SHA256, audited
 
-from pneumo.evaluation.audit_words import finding_sentence
-from pneumo.evaluation.films import PARTS
-from pneumo.report import words
+from pneumo.audit.sentences import finding_sentence
+from pneumo.evaluation.predictions import PARTS
 from pneumo.report.page import write_report
 from pneumo.report.statistics import work_out
+from pneumo.results import formatting as words
+from tests.report.report_inputs import HOSTILE, MODEL_SHA256, audited
 
 
 def cards(index):
@@ -63,4 +63,4 @@ def test_the_licence_of_the_data_is_named_where_the_cohort_is_known(inputs, inde
     for page in (index.read_text(), cards(index)["baseline-v1.html"]):
         assert "CC BY 4.0" in page
         assert "as its owner states" not in page
-    assert "films of children" in index.read_text()
+    assert "radiographs of children" in index.read_text()

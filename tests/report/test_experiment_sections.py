@@ -51,7 +51,7 @@ def test_the_recipe_is_shown_without_each_ingredient(inputs, index_of):
     result = inputs().experiments.ingredients[0]
     head, *rows = rows_of(index.read_text(), "ingredients")
     assert [row[0] for row in rows] == ["nothing", "zoom &lt;b&gt;"]
-    assert {row[head.index("AUROC, acquisition randomised")] for row in rows} == {f"{result.variants[0].acquisition.auroc:.3f}"}
+    assert {row[head.index("AUROC, shifted validation")] for row in rows} == {f"{result.variants[0].validation_shifted.auroc:.3f}"}
     assert json.loads(index.with_name("metrics.json").read_text())["ingredients"] == [result.model_dump(mode="json")]
 
 

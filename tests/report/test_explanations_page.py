@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from PIL import Image
-from report_inputs import FINGERPRINT, HOSTILE, MODEL_SHA256
 
 from pneumo.errors import UserError
-from pneumo.evaluation.explanation import BASELINE, FAITHFULNESS, TRUTH, Explanations, MethodWorth, ModelWorth, ShownCase
-from pneumo.evaluation.heatmaps import MapMeasure
+from pneumo.evaluation.heatmap_metrics import MapMeasure
 from pneumo.report.explanations_page import explanations_section, verdicts
 from pneumo.report.page import write_report
+from pneumo.results.explanations import BASELINE, FAITHFULNESS, TRUTH, Explanations, MethodScores, ModelExplanations, ShownCase
+from tests.report.report_inputs import FINGERPRINT, HOSTILE, MODEL_SHA256
 
 
 def share(mean, images=8, undefined=0):
@@ -23,15 +23,15 @@ def share(mean, images=8, undefined=0):
 def method(name, good, /, **changes):
     """Better than chance by every measure, or worse by every one."""
     values = {key: share(0.7 if (better == "higher") == good else 0.2) for key, better in (FAITHFULNESS | TRUTH).items()}
-    worth = MethodWorth(
+    worth = MethodScores(
         method=name,
         faithfulness={key: values[key] for key in FAITHFULNESS},
         empty=0,
         border=share(0.1),
         centre=share(0.2),
         truth={key: values[key] for key in TRUTH},
-        without_logit=share(0.2),
-        without_weights=share(0.1),
+        logit_randomized=share(0.2),
+        weights_randomized=share(0.1),
         milliseconds=12.5,
         arrived=None,
     )
@@ -47,11 +47,11 @@ def measured(version, *methods, **changes):
     known = {
         "version": version, "recipe": {1: "baseline", 2: "weighted $x^$"}[version], "model_sha256": MODEL_SHA256,
         "data_fingerprint": FINGERPRINT, "created": datetime(2026, 1, 2, tzinfo=UTC), "settings": {}, "hardware": "a processor",
-        "layer": "conv_3", "threshold": 0.4, "films": 8, "mistakes": 3, "mistakes_in_all": 3, "lesions": 8, "randomised": 4,
+        "layer": "conv_3", "threshold": 0.4, "radiographs": 8, "mistakes": 3, "mistakes_in_all": 3, "lesions": 8, "randomised": 4,
         "methods": (CHANCE, *methods), "pictures": {"methods": "v1-methods.png", "layers": "v1-layers.png"},
         "cases": (ShownCase(path=f"test/{HOSTILE}", true_label="NORMAL", predicted_label="PNEUMONIA", probability=0.97),),
     }  # fmt: skip
-    return ModelWorth(**(known | changes))
+    return ModelExplanations(**(known | changes))
 
 
 def write(directory, *models):
@@ -108,8 +108,8 @@ def test_a_method_no_better_than_chance_is_marked_and_named(inputs):
 @pytest.mark.parametrize(
     ("changes", "warning"),
     [
-        ({"without_weights": share(0.8)}, "has forgotten everything"),
-        ({"border": share(0.4)}, "40.0% of it lies at the film's border"),
+        ({"weights_randomized": share(0.8)}, "has forgotten everything"),
+        ({"border": share(0.4)}, "40.0% of it lies at the radiograph's border"),
         ({"centre": share(0.45)}, "45.0% of it lies over spine and mediastinum"),
     ],
 )

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_inputs import make_inputs, seeds_and_ensemble
 
-from pneumo.evaluation.films import PARTS
+from pneumo.evaluation.predictions import PARTS
 from pneumo.report.families import SCORED_SEEDS, find_families, in_front
 from pneumo.report.numbers import value
 from pneumo.report.page import write_report
-from pneumo.report.words import spread
+from pneumo.results.formatting import spread
+from tests.report.report_inputs import make_inputs, seeds_and_ensemble
 
 
 def but(model, **changes):

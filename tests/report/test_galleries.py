@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from report_inputs import subtypes
 
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
 from pneumo.report.page import write_report
+from tests.report.report_inputs import subtypes
 
 
 def written(given):

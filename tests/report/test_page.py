@@ -8,13 +8,13 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from report_inputs import HOSTILE, subtypes
 
 from pneumo.errors import UserError
-from pneumo.evaluation.record import Phase
 from pneumo.evaluation.scores import evaluate
 from pneumo.report.numbers import flow, patients_in_several_parts, reference_systems
 from pneumo.report.page import write_report
+from pneumo.results.model import Phase
+from tests.report.report_inputs import HOSTILE, subtypes
 
 
 def written(given):
@@ -101,7 +101,7 @@ def test_metrics_json_has_the_scores_that_evaluate_gives(inputs, index_of):
         scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), model.facts.threshold)
         assert told["test"] == scores.model_dump(mode="json")
         assert told["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
-        assert told["gap"]["acquisition"]["auroc"] == pytest.approx(scores.auroc - model.facts.acquisition.auroc)
+        assert told["gap"]["validation_shifted"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation_shifted.auroc)
         assert told["champion"] is model.champion
 
 

@@ -7,25 +7,25 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from report_inputs import FINGERPRINT, MODEL_SHA256
 
 from pneumo.errors import UserError
-from pneumo.evaluation.robustness import Curve, ModelRobustness, Robustness, score, sentence
-from pneumo.images.perturbation import PERTURBATIONS, definition
+from pneumo.radiographs.perturbation import PERTURBATIONS, definition
 from pneumo.report.page import write_report
 from pneumo.report.robustness_section import robustness_figure, robustness_section
+from pneumo.results.robustness import Curve, ModelRobustness, Robustness, score, sentence
+from tests.report.report_inputs import FINGERPRINT, MODEL_SHA256
 
 NAMES = {1: "baseline", 2: "weighted $x^$"}
 
 
 def measured(version, /, **changes):
     y_true = np.repeat([0, 1], 30)
-    films = pd.DataFrame({"patient": np.arange(60).astype(str), "y_true": y_true})
+    radiographs = pd.DataFrame({"patient": np.arange(60).astype(str), "y_true": y_true})
     rng = np.random.default_rng(version)
     y_score = 1 / (1 + np.exp(-rng.normal(np.where(y_true, 1.5, -1.5), 1)))
     known = {
         "version": version, "recipe": NAMES[version], "model_sha256": MODEL_SHA256, "data_fingerprint": FINGERPRINT,
-        "definition": definition(), "films_at_most": 60, "created": datetime(2026, 1, 2, tzinfo=UTC), "threshold": 0.5,
+        "definition": definition(), "radiographs_at_most": 60, "created": datetime(2026, 1, 2, tzinfo=UTC), "threshold": 0.5,
         "images": 60, "patients": 60, "frame_px": 224,
     }  # fmt: skip
     curves = tuple(
@@ -36,7 +36,7 @@ def measured(version, /, **changes):
             written=each.written,
             neutral=each.neutral,
             points=tuple(
-                score(films, y_score if severity == each.neutral else y_score[::-1] * 0.4 + y_score * 0.6, 0.5, severity)
+                score(radiographs, y_score if severity == each.neutral else y_score[::-1] * 0.4 + y_score * 0.6, 0.5, severity)
                 for severity in each.severities
             ),
         )

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.evaluation.cross_validation import Spread
-from pneumo.evaluation.films import PARTS
-from pneumo.evaluation.intervals import Estimate
-from pneumo.evaluation.protocol import ModelStatistics
+from pneumo.evaluation.bootstrap import Estimate
+from pneumo.evaluation.model_statistics import ModelStatistics
+from pneumo.evaluation.predictions import PARTS
 from pneumo.evaluation.scores import evaluate
-from pneumo.report import statistics_figures, words
+from pneumo.figures import statistics as statistics_figures
 from pneumo.report.checklist import EXPECTED, checklist
 from pneumo.report.page import write_report
 from pneumo.report.statistics import work_out
+from pneumo.results import formatting as words
+from pneumo.results.cross_validation import Spread
 
 
 def every_figure(models, synthetic):
@@ -85,7 +86,7 @@ def compared(*models):
     return work_out(models, models).comparisons[0].difference
 
 
-def test_models_are_compared_on_the_films_that_both_have_read_whatever_their_order(inputs):
+def test_models_are_compared_on_the_radiographs_that_both_have_read_whatever_their_order(inputs):
     models = inputs().models
     whole = compared(*models)
     shuffled = replace(models[1], predictions_test=models[1].predictions_test.sample(frac=1, random_state=0))

@@ -27,7 +27,7 @@ def no_data(monkeypatch):
 
 def audited(directory, **settings):
     """Run the stage, and return the file it wrote and what it printed."""
-    config = Config(cohort={"directory": directory, "phantom": PHANTOM | settings}, report={"directory": directory / "reports"})
+    config = Config(cohort={"cache_dir": directory, "phantom": PHANTOM | settings}, report={"directory": directory / "reports"})
     with (directory / "printed.txt").open("w") as printed:
         assert audit.run(config, Console(file=printed, width=160)) is None
     return json.loads((directory / "reports/audit.json").read_text()), (directory / "printed.txt").read_text()
@@ -42,7 +42,7 @@ def test_a_clean_phantom_has_no_shortcut_and_no_leakage(tmp_path, seed):
     found, printed = audited(tmp_path, seed=seed)
     assert found["synthetic"]
     assert shortcuts(found) == set()
-    assert {finding["verdict"] for finding in found["findings"]} <= {"silent", "shared", "unclear", "constant"}
+    assert {finding["verdict"] for finding in found["findings"]} <= {"uninformative", "shared", "unclear", "constant"}
     assert "SYNTHETIC" in printed
     assert "No trait was found that gives the label away" in printed
     assert found["leakage"]["identical"] == found["leakage"]["almost_identical"] == []
@@ -53,21 +53,21 @@ def test_a_clean_phantom_has_no_shortcut_and_no_leakage(tmp_path, seed):
 def test_a_planted_marker_is_named_and_only_it(tmp_path, seed):
     found, printed = audited(tmp_path, seed=seed, shortcut="marker")
     assert shortcuts(found) == {"marker"}
-    assert not [finding for finding in found["findings"] if finding["verdict"] == "along"]
-    assert "PNEUMONIA films have brighter side markers than NORMAL ones" in printed
+    assert not [finding for finding in found["findings"] if finding["verdict"] == "redundant"]
+    assert "PNEUMONIA radiographs have brighter side markers than NORMAL ones" in printed
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_planted_shape_is_named_and_what_follows_from_it_belongs_to_it(tmp_path, seed):
     found, printed = audited(tmp_path, seed=seed, shortcut="aspect")
     assert shortcuts(found) == {"aspect_ratio"}
-    assert {finding["along_with"] for finding in found["findings"]} <= {None, "aspect_ratio"}
-    assert "PNEUMONIA films are wider for their height than NORMAL ones in 100 % of pairs" in printed
+    assert {finding["redundant_with"] for finding in found["findings"]} <= {None, "aspect_ratio"}
+    assert "PNEUMONIA radiographs are wider for their height than NORMAL ones in 100 % of pairs" in printed
 
 
-def test_a_planted_shape_is_still_seen_where_all_films_were_made_square(tmp_path):
+def test_a_planted_shape_is_still_seen_where_all_radiographs_were_made_square(tmp_path):
     directory = tmp_path / "data"
-    made = Config(cohort={"directory": tmp_path, "phantom": PHANTOM | {"shortcut": "aspect"}})
+    made = Config(cohort={"cache_dir": tmp_path, "phantom": PHANTOM | {"shortcut": "aspect"}})
     audit.run(made.model_copy(update={"report": made.report.model_copy(update={"directory": tmp_path})}), Console(quiet=True))
     (folder,) = tmp_path.glob("phantom-*/chest_xray")
     for file in folder.glob("*/*/*.jpeg"):
@@ -75,7 +75,7 @@ def test_a_planted_shape_is_still_seen_where_all_films_were_made_square(tmp_path
         square.parent.mkdir(parents=True, exist_ok=True)
         Image.open(file).resize((128, 128), Image.Resampling.BICUBIC).save(square, quality=90)
     config = Config(
-        data=tmp_path / "square", cohort={"directory": directory}, report={"directory": tmp_path}, audit={"originals": folder}
+        data=tmp_path / "square", cohort={"cache_dir": directory}, report={"directory": tmp_path}, audit={"originals": folder}
     )
     audit.run(config, Console(quiet=True))
     found = json.loads((tmp_path / "audit.json").read_text())
@@ -87,7 +87,7 @@ def test_a_planted_shape_is_still_seen_where_all_films_were_made_square(tmp_path
 def test_the_command_needs_no_tensorflow_and_succeeds_also_when_it_finds_something(tmp_path):
     code = "import sys; from pneumo.cli import main; status = main(sys.argv[1:]); "
     code += "sys.exit(status or 3 * any(name in sys.modules for name in ('tensorflow', 'keras', 'mlflow')))"
-    options = ["--cohort.directory", str(tmp_path), "--report.directory", str(tmp_path / "reports")]
+    options = ["--cohort.cache_dir", str(tmp_path), "--report.directory", str(tmp_path / "reports")]
     options += ["--cohort.phantom.patients", "260", "--cohort.phantom.size_px", "64", "--cohort.phantom.shortcut", "aspect"]
     done = subprocess.run([sys.executable, "-c", code, "audit", *options], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -97,14 +97,14 @@ def test_the_command_needs_no_tensorflow_and_succeeds_also_when_it_finds_somethi
 
 def test_a_report_folder_that_cannot_be_written_is_named(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    options = ["--cohort.directory", str(tmp_path), "--cohort.phantom.patients", "40", "--cohort.phantom.size_px", "64"]
+    options = ["--cohort.cache_dir", str(tmp_path), "--cohort.phantom.patients", "40", "--cohort.phantom.size_px", "64"]
     assert main(["audit", *options, "--report.directory", str(tmp_path / "file" / "reports")]) == 2
     assert "set another report.directory" in capsys.readouterr().err
 
 
 def test_originals_that_do_not_exist_are_a_mistake(tmp_path):
     config = Config(
-        cohort={"directory": tmp_path, "phantom": {"patients": 40, "size_px": 64}}, audit={"originals": tmp_path / "absent"}
+        cohort={"cache_dir": tmp_path, "phantom": {"patients": 40, "size_px": 64}}, audit={"originals": tmp_path / "absent"}
     )
     with pytest.raises(UserError, match=r"audit\.originals"):
         audit.run(config, Console(quiet=True))
@@ -113,4 +113,4 @@ def test_originals_that_do_not_exist_are_a_mistake(tmp_path):
 def test_the_same_cohort_gives_the_same_audit(tmp_path):
     first, second = (audited(tmp_path, patients=60, size_px=64)[0] for _ in range(2))
     assert {**first, "created": None} == {**second, "created": None}
-    assert np.isfinite(first["pixel_floor"]["test"]["value"])
+    assert np.isfinite(first["linear_baseline"]["test"]["value"])

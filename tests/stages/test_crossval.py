@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from pneumo import config
-from pneumo.evaluation.ablation import Ablation
-from pneumo.evaluation.cross_validation import CrossValidation
 from pneumo.registry import Registry
+from pneumo.results.ablation import Ablation
+from pneumo.results.cross_validation import CrossValidation
 from tests.stages.project import Project
 
 pytestmark = pytest.mark.slow
 
 SETTINGS = """
 cohort:
-  directory: {root}/data
+  cache_dir: {root}/data
   phantom: {{patients: 60, size_px: 96}}
 registry: {{directory: {root}/models}}
 report: {{directory: {root}/reports}}
@@ -47,14 +47,14 @@ def root(tmp_path_factory):
     return project.root
 
 
-def test_every_train_film_is_scored_once_and_no_other(root):
+def test_every_train_radiograph_is_scored_once_and_no_other(root):
     (kept,) = newest(root, CrossValidation)
-    films = {
+    radiographs = {
         path.relative_to(next(root.glob("data/phantom-*/chest_xray"))).as_posix()
         for path in root.glob("data/phantom-*/chest_xray/train/*/*")
     }
-    assert films
-    assert sorted(kept.predictions["path"]) == sorted(films)
+    assert radiographs
+    assert sorted(kept.predictions["path"]) == sorted(radiographs)
     assert kept.predictions.groupby("patient")["fold"].nunique().max() == 1
     assert set(kept.predictions["fold"]) == {1, 2, 3}
 

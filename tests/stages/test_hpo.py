@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def settings(folder: Path, **search: object) -> dict[str, object]:
     return {
-        "cohort": {"directory": str(folder.parent / "data"), "phantom": {"patients": 60, "size_px": 64}},
+        "cohort": {"cache_dir": str(folder.parent / "data"), "phantom": {"patients": 60, "size_px": 64}},
         "registry": {"directory": str(folder / "models")},
         "hpo": {
             "points": 4,

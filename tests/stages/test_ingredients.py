@@ -7,8 +7,8 @@ from rich.console import Console
 
 from pneumo.cohort.index import index
 from pneumo.config import Cnn, Config, Robust
-from pneumo.evaluation.ingredients import Ingredients
 from pneumo.registry import Registry
+from pneumo.results.ingredients import Ingredients
 from pneumo.stages import ingredients
 from pneumo.stages.ingredients import variants
 
@@ -44,18 +44,18 @@ def test_test_is_opened_once_a_variant_after_all_were_trained(tmp_path, monkeypa
     monkeypatch.setattr(ingredients, "OF_AUGMENTATION", {"stretch": ingredients.OF_AUGMENTATION["stretch"]})
     recipe = {"image_size_px": 64, "network": {"filters": (4, 8), "blocks": 1}, "fit": {"epochs": 1, "precision": "float32"}}
     config = Config(
-        cohort={"directory": tmp_path / "data", "phantom": {"patients": 60, "size_px": 64}},
+        cohort={"cache_dir": tmp_path / "data", "phantom": {"patients": 60, "size_px": 64}},
         registry={"directory": tmp_path / "models"},
         robust=recipe,
     )
     console = Console(file=io.StringIO(), width=200)
     ingredients.run(config, console)
     registry = Registry(config.registry)
-    openings = registry.test_openings(index(config).fingerprint)
+    openings = registry.test_accesses(index(config).fingerprint)
     assert len(openings) == len(variants(config.robust)) == 4
     (kept,) = registry.newest_experiments(Ingredients, openings[0].data_fingerprint)
     assert [each.name for each in kept.result.variants] == list(variants(config.robust))
-    assert set(kept.predictions["part"]) == {"validation", "acquisition", "test"}
+    assert set(kept.predictions["part"]) == {"validation", "validation_shifted", "test"}
     for each in kept.result.variants:
         assert each.test.images == (kept.predictions.query("variant == @each.name and part == 'test'")).shape[0]
     assert not list(config.registry.directory.rglob("state"))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = """
 cohort:
-  directory: {root}/data
+  cache_dir: {root}/data
   phantom: {{patients: 60, size_px: 96}}
 registry: {{directory: {root}/models}}
 report: {{directory: {root}/reports}}
@@ -27,7 +27,7 @@ weighted:
   network: {{filters: [4, 4], dense_units: 8}}
   fit: {{epochs: 2}}
 lots: {{steps: 5}}
-heatmaps: {{films: 6, lesions: 6, randomised: 2, cases: 1}}
+heatmaps: {{radiographs: 6, lesions: 6, randomized_radiographs: 2, cases: 1}}
 """
 
 
@@ -77,7 +77,7 @@ def test_methods_are_compared_on_both_models_and_against_the_lesions(project):
     assert [model["recipe"] for model in models] == ["baseline", "weighted"]
     for model in models:
         assert [method["method"] for method in model["methods"]] == list(EXPLANATION_METHODS)
-        assert model["films"] == 6
+        assert model["radiographs"] == 6
         for picture in model["pictures"].values():
             assert (project.root / "reports" / "heatmaps" / picture).stat().st_size > 0
     assert any(method["truth"] for model in models for method in model["methods"])
@@ -88,18 +88,20 @@ def test_measures_of_heatmaps_are_kept(project):
     assert project.call("heatmaps").count("(measured before)") == 2
 
 
-def test_any_film_is_explained_by_several_methods(project):
-    films = sorted((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))[:2]
-    printed = project.run("explain", *map(str, films), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]')
+def test_any_radiograph_is_explained_by_several_methods(project):
+    radiographs = sorted((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))[:2]
+    printed = project.run(
+        "explain", *map(str, radiographs), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]'
+    )
     assert "trained on synthetic phantom radiographs" in printed
     assert printed.count("score for PNEUMONIA") == 2
     assert len(list((project.root / "reports" / "explained").glob("*-v2.png"))) == 2
 
 
-def test_what_is_no_film_is_one_clear_line_and_nothing_is_explained(project, tmp_path):
-    (tmp_path / "note.txt").write_text("no film")
-    film = next((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))
-    arguments = ("explain", str(film), str(tmp_path / "note.txt"), "--report.directory", str(tmp_path / "reports"))
+def test_what_is_no_radiograph_is_one_clear_line_and_nothing_is_explained(project, tmp_path):
+    (tmp_path / "note.txt").write_text("no radiograph")
+    radiograph = next((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))
+    arguments = ("explain", str(radiograph), str(tmp_path / "note.txt"), "--report.directory", str(tmp_path / "reports"))
     done = project.attempt(*arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"pneumo: {tmp_path / 'note.txt'}: ")

@@ -52,7 +52,7 @@ def reproduce(folder, *settings):
     arguments = [
         "--reproduce.expectations",
         str(folder / "expected"),
-        "--cohort.directory",
+        "--cohort.cache_dir",
         str(folder / "data"),
         *SMALL,
         *settings,
@@ -114,7 +114,7 @@ def observed_after_changes(tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("changes"))
     settings = [
         {
-            "cohort": {"directory": directory, "phantom": {"patients": 60, "size_px": 64, **phantom}, **cohort},
+            "cohort": {"cache_dir": directory, "phantom": {"patients": 60, "size_px": 64, **phantom}, **cohort},
             "reproduce": {"recipe": {"fit": {"epochs": 1}, **recipe}},
         }
         for cohort, phantom, recipe, _ in CHANGES

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 SETTINGS = """
 cohort:
-  directory: {root}/data
+  cache_dir: {root}/data
   phantom: {{patients: 60, size_px: 96}}
 registry: {{directory: {root}/models}}
 report: {{directory: {root}/reports}}

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def configured(folder):
     recipe = {"image_size_px": 32, "seeds": (3, 5), "network": {"filters": (4, 8), "blocks": 1}}
     return Config(
-        cohort={"directory": folder / "data", "phantom": {"patients": 60, "size_px": 64}},
+        cohort={"cache_dir": folder / "data", "phantom": {"patients": 60, "size_px": 64}},
         registry={"directory": folder / "models"},
         robust=recipe | {"fit": {"epochs": 2, "batch_size": 16, "precision": "float32"}},
     )
@@ -52,12 +52,12 @@ def test_the_threshold_comes_from_validation_under_other_acquisition_and_before_
     registry, output = trained
     for number, entry in enumerate(registry.entries(), start=1):
         record = registry.record(entry)
-        acquisition, validation = (registry.predictions(entry, part) for part in ("acquisition", "validation"))
-        assert record.threshold == record.thresholds["acquisition"]
+        acquisition, validation = (registry.predictions(entry, part) for part in ("validation_shifted", "validation"))
+        assert record.threshold == record.thresholds["validation_shifted"]
         assert len(acquisition) == 3 * len(validation)
         assert set(acquisition["path"]) == set(validation["path"])
-        assert record.test_openings == number
-        assert record.test_openings_of_recipe == 1
+        assert record.test_accesses == number
+        assert record.test_accesses_of_recipe == 1
     assert output.count("test split was opened") == 3
 
 
@@ -70,6 +70,6 @@ def test_killed_while_registering_nothing_is_trained_or_tested_twice(tmp_path):
     registry = Registry(config.registry)
     entries = registry.entries()
     assert [entry.recipe for entry in entries] == ["robust-seed-3", "robust-seed-5", "robust-ensemble"]
-    assert len(registry.test_openings(entries[0].data_fingerprint)) == 3
+    assert len(registry.test_accesses(entries[0].data_fingerprint)) == 3
     assert "Epoch" not in console.file.getvalue()
     assert not list((tmp_path / "models" / "training").rglob("epoch-*"))

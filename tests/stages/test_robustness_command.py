@@ -11,11 +11,11 @@ from pneumo.cohort.index import index
 from pneumo.cohort.splits import partition
 from pneumo.config import Config
 from pneumo.errors import UserError
-from pneumo.evaluation.robustness import read
-from pneumo.images.perturbation import PERTURBATIONS
+from pneumo.radiographs.perturbation import PERTURBATIONS
 from pneumo.registry import Registry
+from pneumo.results.robustness import read
 from pneumo.stages import robustness
-from tests.registry.tiny_study import tiny_model, tiny_record
+from tests.registry.tiny_models import tiny_model, tiny_record
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +27,10 @@ def config(tmp_path_factory):
     """A registry with two recipes' models, one of them padded, whose validation is the phantom's."""
     root = tmp_path_factory.mktemp("project")
     config = Config(
-        cohort={"directory": root / "data", "phantom": {"patients": 40, "size_px": 64}, "validation_fraction": 0.5},
+        cohort={"cache_dir": root / "data", "phantom": {"patients": 40, "size_px": 64}, "validation_fraction": 0.5},
         registry={"directory": root / "models"},
         report={"directory": root / "reports"},
-        robustness={"films": FILMS},
+        robustness={"radiographs": FILMS},
     )
     for recipe, resize in (("baseline", "squash"), ("weighted", "pad")):
         register(config, recipe, resize)
@@ -39,13 +39,13 @@ def config(tmp_path_factory):
 
 def register(config, recipe, resize="squash"):
     cohort = index(config)
-    films = cohort.table[partition(cohort, config.cohort) == "validation"]
-    y_true = (films["label"] == "PNEUMONIA").astype(int)
-    table = films[["path", "patient"]].assign(y_true=y_true, y_score=0.5)
+    radiographs = cohort.table[partition(cohort, config.cohort) == "validation"]
+    y_true = (radiographs["label"] == "PNEUMONIA").astype(int)
+    table = radiographs[["path", "patient"]].assign(y_true=y_true, y_score=0.5)
     changes = {"data_fingerprint": cohort.fingerprint, "resize": resize, "threshold": 0.5}
     keras.utils.set_random_seed(0)
     # A test radiograph that does not exist: who wants to look at it fails.
-    predictions = {"validation": table, "acquisition": table, "test": table.assign(path="absent.jpeg")}
+    predictions = {"validation": table, "validation_shifted": table, "test": table.assign(path="absent.jpeg")}
     return Registry(config.registry).add(tiny_record(recipe).model_copy(update=changes), tiny_model(), predictions)
 
 
@@ -71,11 +71,11 @@ def test_every_recipe_has_every_score_at_every_severity(first):
         }
         unchanged = {curve.unchanged.model_copy(update={"severity": 0}).model_dump_json() for curve in model.curves}
         assert len(unchanged) == 1
-    assert "baseline v1, on films as they are and at the worst: AUROC" in printed
+    assert "baseline v1, on radiographs as they are and at the worst: AUROC" in printed
     assert "Next: pneumo report" in printed
 
 
-def test_films_are_of_validation_and_changing_them_changes_scores(first):
+def test_radiographs_are_of_validation_and_changing_them_changes_scores(first):
     found, _ = first
     assert any(point.auroc != curve.unchanged.auroc for model in found.values() for curve in model.curves for point in curve.points)
 
@@ -87,7 +87,7 @@ def test_a_rerun_measures_nothing_and_changes_nothing(config, first):
 
 
 @pytest.mark.parametrize(
-    "stale", [{"model_sha256": "00"}, {"data_fingerprint": "00"}, {"definition": "of old"}, {"films_at_most": 30}]
+    "stale", [{"model_sha256": "00"}, {"data_fingerprint": "00"}, {"definition": "of old"}, {"radiographs_at_most": 30}]
 )
 def test_what_is_stale_is_measured_anew_and_the_rest_is_not(config, first, stale):
     file = config.report.directory / "robustness.json"

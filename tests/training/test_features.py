@@ -8,8 +8,8 @@ from rich.console import Console
 
 from pneumo.config import Augmentation, Backbone, Fit, Transfer
 from pneumo.errors import UserError
-from pneumo.images.batches import training_batches
 from pneumo.nets import backbone
+from pneumo.radiographs.batches import training_batches
 from pneumo.training.features import Radiographs, feature_batches, frozen_features
 
 SIZE_PX, WIDTH = 32, 16

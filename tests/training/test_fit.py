@@ -12,8 +12,8 @@ from rich.console import Console
 
 from pneumo.config import Augmentation, Cnn, Fit
 from pneumo.errors import UserError
-from pneumo.images.batches import evaluation_batches, training_batches
 from pneumo.nets import cnn
+from pneumo.radiographs.batches import evaluation_batches, training_batches
 from pneumo.training.fit import compile_model, cosine_rate, fit
 from pneumo.training.precision import choose_precision, prepare
 
@@ -28,7 +28,7 @@ FIT = Fit(
 )
 
 
-def films(count=64, side_px=16):
+def radiographs(count=64, side_px=16):
     """Noise with a bright left half where positive: learnt in a few steps, yet not at once."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 200, (count, side_px, side_px), dtype=np.uint8)
@@ -38,7 +38,7 @@ def films(count=64, side_px=16):
 
 
 def train(directory, settings=FIT, console=None):
-    pixels, y_true = films()
+    pixels, y_true = radiographs()
     rows = np.arange(48)
     prepare(settings)
     model = cnn.build(Cnn(filters=(4,), dense_units=8, dense_dropout=0.3), 16)
@@ -82,7 +82,7 @@ import sys, time
 from pathlib import Path
 import keras
 from tests.training.test_fit import train
-from pneumo.training.state import TrainingState
+from pneumo.training.resume import TrainingState
 
 # Slowed down after each epoch, so that the kill comes before the end.
 finish = TrainingState.on_epoch_end
@@ -105,7 +105,7 @@ def test_early_stopping_returns_the_best_epoch(tmp_path):
     losses = history["val_loss"]
     assert len(losses) < 12, "nothing stopped this training"
     assert len(losses) - 1 - int(np.argmin(losses)) == settings.early_stopping_patience
-    pixels, y_true = films()
+    pixels, y_true = radiographs()
     compile_model(model, settings)
     loss = model.evaluate(evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16), verbose=0)[0]
     assert loss == pytest.approx(min(losses), abs=1e-6)
@@ -136,14 +136,14 @@ def test_smoothed_targets_keep_a_network_from_certainty(tmp_path):
     sure, doubtful = (
         train(tmp_path / str(smoothing), fast.model_copy(update={"label_smoothing": smoothing}))[0] for smoothing in (0, 0.5)
     )
-    pixels, _ = films()
+    pixels, _ = radiographs()
     certainty = [float(np.abs(model.predict(pixels[..., None], verbose=0) - 0.5).mean()) for model in (sure, doubtful)]
     assert certainty[1] < certainty[0]
 
 
 def test_a_loss_that_is_no_number_ends_in_one_clear_line(tmp_path):
     settings = FIT.model_copy(update={"learning_rate": 1.0, "optimizer": "rmsprop"})
-    pixels, y_true = films()
+    pixels, y_true = radiographs()
     model = cnn.build(Cnn(filters=(4,), dense_units=8), 16)
     model.get_layer("logit").bias.assign([np.nan])
     compile_model(model, settings)

@@ -1,4 +1,4 @@
-# Every target builds the environment first, where that has not been done. `make` lists the targets.
+# Every target builds the environment first if it is missing. `make` lists the targets.
 #   DATA=FOLDER    a folder or zip of radiographs, in place of the synthetic cohort (or set PNEUMO_DATA)
 #   CONFIG=FILE    a YAML file of settings, such as those in configs/; with neither, configs/demo.yaml
 
@@ -15,10 +15,10 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted robust resnet50 gradcam robustness heatmaps hpo heads crossval ablate ingredients data ui bench reproduce test test-all lint types contracts format lock clean
+.PHONY: help install train report prepare audit baseline weighted robust resnet50 gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts docs format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-34s %s\n", $$1, $$2}' Makefile
 	@echo "  with DATA=FOLDER for your own radiographs, CONFIG=FILE for other settings"
 
 install: $(INSTALLED) ## Build the environment in .venv (the other targets do so by themselves)
@@ -45,40 +45,28 @@ report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and wri
 	$(PNEUMO) robustness $(OPTIONS)
 	$(PNEUMO) report $(OPTIONS)
 
-prepare baseline weighted robust resnet50 gradcam robustness: $(INSTALLED) ## Run one stage alone
+prepare: $(INSTALLED) ## Index, check and decode the cohort
+audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort
+baseline weighted robust resnet50: $(INSTALLED) ## Train one recipe
+hpo: $(INSTALLED) ## Search learning rate and dropout, and register the best network
+heads: $(INSTALLED) ## Search the hyper-parameters of the head of resnet50
+crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
+ablate: $(INSTALLED) ## Compare plain networks, or a recipe without each component
+gradcam robustness: $(INSTALLED) ## Run one stage of the report
+heatmaps: $(INSTALLED) ## Evaluate every explanation method on each model
+prepare audit baseline weighted robust resnet50 hpo heads crossval ablate gradcam robustness heatmaps:
 	$(PNEUMO) $@ $(OPTIONS)
 
-audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort
-	$(PNEUMO) audit $(OPTIONS)
-
-hpo: $(INSTALLED) ## Search learning rate and dropout, and register the best network
-	$(PNEUMO) hpo $(OPTIONS)
-
-heads: $(INSTALLED) ## Search for the best head on the frozen backbone of resnet50
-	$(PNEUMO) heads $(OPTIONS)
-
-crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
-	$(PNEUMO) crossval $(OPTIONS)
-
-ablate: $(INSTALLED) ## Compare three plain networks, with and without augmentation, on validation
-	$(PNEUMO) ablate $(OPTIONS)
-
-ingredients: $(INSTALLED) ## Train the robust recipe without each of its ingredients, for the report
-	$(PNEUMO) ingredients $(OPTIONS)
-
-heatmaps: $(INSTALLED) ## Measure every method of drawing heatmaps on each model, for the report
-	$(PNEUMO) heatmaps $(OPTIONS)
-
-data: $(INSTALLED) ## Fetch the public archive of radiographs
+data: $(INSTALLED) ## Download the public archive of radiographs
 	$(PNEUMO) fetch $(OPTIONS)
 
-ui: $(INSTALLED) ## Open MLflow's own page on the registry
+ui: $(INSTALLED) ## Start the MLflow UI on the registry
 	$(PNEUMO) registry ui $(OPTIONS)
 
-bench: $(INSTALLED) ## Measure speed against the obvious alternatives and the limit
+bench: $(INSTALLED) ## Compare speed with common alternatives and the compute-bound limit
 	$(PNEUMO) bench $(OPTIONS)
 
-reproduce: $(INSTALLED) ## Run a small study twice and compare it with the committed expectations
+reproduce: $(INSTALLED) ## Train a small network twice and compare with the committed expectations
 	$(PNEUMO) reproduce $(OPTIONS)
 
 test: $(INSTALLED) ## Run the fast tests
@@ -98,14 +86,17 @@ types: $(INSTALLED) ## Check types
 contracts: $(INSTALLED) ## Check that imports run downwards
 	$(VENV)/bin/lint-imports
 
+docs: $(INSTALLED) ## Build the guide into site/
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 format: $(INSTALLED) ## Format the code
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
 lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-		--extra dev --extra download --extra cluster --output-file requirements.lock pyproject.toml
+		--extra dev --extra download --extra cluster --extra docs --output-file requirements.lock pyproject.toml
 
-# Where the test split was opened stays on record.
+# The test-access log stays.
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained
+	rm -rf $(VENV) site data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained

@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# TensorFlow reads this once, when it is imported, and on processors without AVX512-VNNI leaves oneDNN off unless told otherwise. Set
-# here and not by the command line, so that worker processes compute as the process that started them does.
+# TensorFlow reads this when it is imported; by default it leaves oneDNN off on processors without AVX512-VNNI. Set here and not in
+# the command line, so that worker processes compute in the same way.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -1,8 +1,8 @@
-"""The one kind of error that is the user's to mend."""
+"""The error that is reported to the user as one line, without a traceback."""
 
 
 class UserError(Exception):
-    """Something the user can put right: one line that says what is wrong, where, and what to do.
+    """A problem that the user can fix: one line that says what is wrong, where, and what to do.
 
     The command line prints the line and ends with status 2, without a traceback.
     """

@@ -1,18 +1,23 @@
-"""What is derived from a cohort: what its folder is called, and how files are written there."""
+"""Atomic writes of files and folders, safe file names, and one-line errors of the file system."""
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pneumo.cohort.layout import printable
 from pneumo.errors import UserError
 
 
-def folder_name(path: Path) -> str:
-    """Name a folder after a cohort: readable, and different for every place, size and date."""
+def printable(text: object) -> str:
+    """Text with line breaks and other control characters escaped: an error message stays one line whatever a file is called."""
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in str(text))
+
+
+def unique_name(path: Path) -> str:
+    """Name for data derived from a file or folder: readable, and unique to its path and, for a file, to its size and date."""
     status = path.stat()
     identity = [str(path.resolve())] + ([status.st_size, status.st_mtime_ns] if path.is_file() else [])
     readable = "".join(character if character.isascii() and character.isalnum() else "-" for character in path.stem)[:40]
@@ -20,30 +25,60 @@ def folder_name(path: Path) -> str:
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[None]:
-    """Tell a full disk or a missing permission plainly."""
+def writing(path: Path, setting: str) -> Iterator[None]:
+    """Turn an OSError into a UserError that names the file, or else `path`, and the setting that chooses another place."""
     try:
         yield
     except OSError as error:
-        where = printable(error.filename or directory)
-        raise UserError(
-            f"{where}: {error.strerror or error}; give it room and permission, or set another cohort.cache_dir"
-        ) from error
+        name, problem = printable(error.filename or path), error.strerror or error
+        raise UserError(f"{name}: {problem}; free disk space or grant write permission, or set another {setting}") from error
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[BinaryIO]:
-    """Write beside, then replace: a reader never sees half a file."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+def open_atomically(file: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its place only when complete: readers see the old content or the new, never a part."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(file)
     try:
-        with beside.open("wb") as stream:
+        with partial.open("wb") as stream:
             yield stream
-        beside.replace(file)
+        partial.replace(file)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """Write a text so that a reader never sees half of it."""
-    with replacing(file) as stream:
-        stream.write(text.encode())
+def write_atomically(file: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, so that readers see the old content or the new, never a part."""
+    with open_atomically(file) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replace_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to be filled, which takes the place of `folder` when the block ends without an error."""
+    partial = _partial(folder)
+    older = partial / "older"
+    shutil.rmtree(partial, ignore_errors=True)
+    complete = partial / "complete"
+    complete.mkdir(parents=True)
+    try:
+        yield complete
+        if folder.exists():
+            folder.rename(older)
+        complete.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def remove_partial(folder: Path, name: str = "*") -> None:
+    """Delete partial files and folders of complete ones that match the glob pattern `name`; no process may be writing these."""
+    for partial in folder.glob(f".{name}.*.partial"):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink()
+
+
+def _partial(target: Path) -> Path:
+    """Where a file or folder is written until it is complete."""
+    return target.with_name(f".{target.name}.{os.getpid()}.partial")

@@ -1,5 +1,6 @@
-"""The same work on many items, in threads, and work in a process of its own."""
+"""Parallel work on many items in threads, and function calls in a fresh process."""
 
+import importlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,8 @@ from typing import ParamSpec, TypeVar
 
 from rich.console import Console
 from rich.progress import track
+
+from pneumo.startup import quiet_start
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,6 +28,12 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], descripti
 
 
 def in_fresh_process(work: Callable[Parameters, Returned], *arguments: Parameters.args, **named: Parameters.kwargs) -> Returned:
-    """Call a module's function in a new process, without caches or global state of this one."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+    """Call a module-level function in a new process, without caches or global state of this one."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_import_quietly, initargs=(work.__module__,)) as process:
         return process.submit(work, *arguments, **named).result()
+
+
+def _import_quietly(module: str) -> None:
+    with quiet_start():
+        importlib.import_module(module)

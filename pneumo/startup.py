@@ -1,4 +1,4 @@
-"""Importing what starts TensorFlow, without its notes on its own start."""
+"""Importing TensorFlow without its informative log messages."""
 
 import os
 import re
@@ -7,17 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|I\d{4} ")
-"""The beginning of a line that informs of nothing that went wrong."""
+INFORMATIVE = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|I\d{4} ")
+"""Beginning of a log line that is only informative."""
 
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Import TensorFlow within, and its informative notes on processor and GPU do not reach the screen; all else does, afterwards.
+    """Import TensorFlow inside this context to drop its informative messages on processor and GPU; other output appears afterwards.
 
-    TensorFlow 2.21 writes them straight to the file descriptor of stderr, before it reads `TF_CPP_MIN_LOG_LEVEL`
-    (tensorflow/tensorflow#100442). That level keeps off what it logs later: without a GPU, the search for one as an error. What
-    goes wrong in its operations reaches Python as exceptions, whatever the level.
+    TensorFlow 2.21 writes them to the file descriptor of stderr before it reads `TF_CPP_MIN_LOG_LEVEL`
+    (tensorflow/tensorflow#100442). That level suppresses later messages, such as the failed search for a GPU. Errors of operations
+    reach Python as exceptions at every level.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -32,5 +32,5 @@ def quiet_start() -> Iterator[None]:
             os.close(screen)
             written.seek(0)
             for line in written:
-                if not NOTE.match(line):
+                if not INFORMATIVE.match(line):
                     sys.stderr.write(line.decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""Small radiographs made on the spot, in the layout of the published cohort."""
+"""Small radiographs, generated in the layout of the published cohort."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ RadiographWriter = Callable[..., Path]
 
 @pytest.fixture(autouse=True, scope="module")
 def float32_afterwards() -> Iterator[None]:
-    """Give the next file the precision that Keras starts with: trainings set their own, for the whole process."""
+    """Reset Keras' precision policy after each test file: trainings set it for the whole process."""
     yield
-    # Not imported here: most tests do without its seconds.
+    # Not imported here: most tests need no Keras, which takes seconds to import.
     if "keras" in sys.modules:
         sys.modules["keras"].config.set_dtype_policy("float32")
 
 
 @pytest.fixture
 def write_radiograph() -> RadiographWriter:
-    """Write noise, other noise for every file name and seed, as a grey radiograph."""
+    """Write noise as a grey radiograph, different for every file name and seed."""
 
     def write(file: Path, seed: int = 0, size: tuple[int, int] = (24, 20)) -> Path:
         generator = np.random.default_rng([seed, *file.as_posix().encode(errors="surrogateescape")])
@@ -35,12 +35,12 @@ def write_radiograph() -> RadiographWriter:
 
 @pytest.fixture
 def kermany_folder(tmp_path: Path, write_radiograph: RadiographWriter) -> Path:
-    """Train 6 + 6 patients (two radiographs of each pneumonia), val 1 + 1, test 2 + 2."""
+    """Train with 6 + 6 patients (two radiographs for each pneumonia), val with 1 + 1, test with 2 + 2."""
     root = tmp_path / "radiographs" / "chest_xray"
     for split, numbers in (("train", range(6)), ("val", range(6, 7)), ("test", range(7, 9))):
         for number in numbers:
-            germ = "bacteria" if number % 2 else "virus"
+            pathogen = "bacteria" if number % 2 else "virus"
             write_radiograph(root / split / "NORMAL" / f"IM-{number:04}-0001.jpeg")
-            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2}.jpeg")
-            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{germ}_{number * 2 + 1}.jpeg")
+            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{pathogen}_{number * 2}.jpeg")
+            write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{pathogen}_{number * 2 + 1}.jpeg")
     return root

@@ -1,4 +1,4 @@
-"""A console that ends the work that prints on it, as a signal would."""
+"""A console that interrupts a stage at a given line of its output, as a signal would."""
 
 import io
 
@@ -10,14 +10,14 @@ class Killed(Exception):  # noqa: N818 - it stands for a signal
 
 
 class KillingConsole(Console):
-    """Kills when it is to print a line that begins so for the nth time."""
+    """Raises `Killed` after it has printed `times` lines that start with `line`."""
 
     def __init__(self, line: str, times: int = 1) -> None:
         super().__init__(file=io.StringIO(), width=200)
-        self.line, self.left = line, times
+        self.line, self.remaining = line, times
 
     def print(self, *objects, **options):
         super().print(*objects, **options)
-        self.left -= str(objects[0]).startswith(self.line) if objects else 0
-        if not self.left:
+        self.remaining -= str(objects[0]).startswith(self.line) if objects else 0
+        if not self.remaining:
             raise Killed

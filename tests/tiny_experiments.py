@@ -1,33 +1,35 @@
-"""A cross-validation and an ablation that took no training."""
+"""Results of experiments without the trainings."""
 
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 
-from pneumo.config import Cnn
 from pneumo.evaluation.scores import Evaluation, evaluate
-from pneumo.results.ablation import Ablation, Variant
-from pneumo.results.cross_validation import CrossValidation, Fold, spread_of
-from pneumo.results.experiment import Scores
-from pneumo.results.ingredients import Ingredients, Without
+from pneumo.results.experiment import Ablation, CrossValidation, Fold, Scores, Variant, spread_of
 
 FOLDS = 3
 
 
-def facts(fingerprint: str, name: str) -> dict[str, object]:
+def provenance_fields(fingerprint: str, *, synthetic: bool = True) -> dict[str, object]:
     return {
-        "name": name,
         "created": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
-        "synthetic": True,
-        "data_name": "phantom",
+        "synthetic": synthetic,
+        "data_name": "phantom" if synthetic else "chest_xray",
         "data_fingerprint": fingerprint,
+        "protocol_fingerprint": "protocol",
+        "git_commit": None,
+        "software": {"keras": "3.15.0", "tensorflow": "2.21.0"},
+        "hardware": "a test",
+    }
+
+
+def experiment_fields(fingerprint: str, name: str) -> dict[str, object]:
+    return provenance_fields(fingerprint) | {
+        "name": name,
         "settings": {"fit": {"epochs": 2, "early_stopping_patience": None}, "network": {"filters": [2]}},
         "seed": 0,
         "precision": "float32 (asked for)",
-        "git_commit": None,
-        "software": {"keras": "3.15.0"},
-        "hardware": "a test",
         "seconds": 61.5,
     }
 
@@ -57,60 +59,66 @@ def evaluation(rows: pd.DataFrame) -> Evaluation:
 
 def cross_validation(name: str = "baseline", fingerprint: str = "f00d") -> CrossValidation:
     rows = predictions()
-    scores = [Scores.of(evaluation(rows[rows["fold"] == number])) for number in range(1, FOLDS + 1)]
+    folds = [Scores.of(evaluation(rows[rows["fold"] == number])) for number in range(1, FOLDS + 1)]
     return CrossValidation(
-        **facts(fingerprint, name),
+        **experiment_fields(fingerprint, name),
         folds=tuple(
-            Fold(training_images=40, scores=each, history=history(3 + number), seconds=20.5) for number, each in enumerate(scores)
+            Fold(training_images=40, scores=scores, history=history(3 + number), seconds=20.5)
+            for number, scores in enumerate(folds)
         ),
-        spread=spread_of(scores),
+        spread=spread_of(folds),
         pooled=Scores.of(evaluation(rows)),
         pooled_point=evaluation(rows).half,
     )
 
 
 def ablation(fingerprint: str = "f00d") -> Ablation:
-    networks = {
-        "plain": Cnn(filters=(4,), dense_units=8, dense_dropout=0),
-        "dropout": Cnn(filters=(4,), dense_units=8, convolution_dropout=0.25, dense_dropout=0.3),
-        "deeper": Cnn(filters=(4, 8), dense_units=8, convolution_dropout=0.25, dense_dropout=0.3),
-    }
+    """Three networks, each without and with augmentation."""
     return Ablation(
-        **facts(fingerprint, "networks and augmentation"),
+        **experiment_fields(fingerprint, "plain networks"),
+        design="networks",
         training_images=40,
         variants=tuple(
             Variant(
-                name=f"{name}{'-augmented' if augmented else ''}",
-                network=network,
-                augmented=augmented,
-                scores=Scores.of(evaluation(predictions().head(20))),
+                name=f"{network}{'-augmented' if augmented else ''}",
+                group=network,
+                label=f"{'with' if augmented else 'without'} augmentation",
+                description=f"{blocks} blocks",
+                threshold=0.5,
+                validation=evaluation(predictions().head(20)),
                 epoch=2,
                 history=history(4 + augmented),
                 parameters=1_234,
                 seconds=12.5,
             )
-            for name, network in networks.items()
+            for network, blocks in {"plain": 1, "dropout": 1, "deeper": 2}.items()
             for augmented in (False, True)
         ),
     )
 
 
-def ingredients(fingerprint: str = "f00d") -> Ingredients:
-    found = evaluation(predictions())
-    return Ingredients(
-        **facts(fingerprint, "the robust recipe"),
+def leave_one_out(fingerprint: str = "f00d") -> Ablation:
+    """A recipe, and the recipe without one component."""
+    scores = evaluation(predictions())
+    return Ablation(
+        **experiment_fields(fingerprint, "robust, leave-one-out"),
+        design="leave-one-out",
         training_images=40,
         variants=tuple(
-            Without(
+            Variant(
                 name=name,
-                validation=found,
-                validation_shifted=found,
-                test=found,
+                group=name,
+                label=name,
+                description=f"without {name}",
                 threshold=0.5,
+                validation=scores,
+                validation_shifted=scores,
+                test=scores,
+                epoch=2,
                 history=history(2),
                 parameters=1_234,
                 seconds=20.5,
             )
-            for name in ("nothing", "zoom <b>")
+            for name in ("none", "zoom <b>")
         ),
     )

@@ -1,82 +1,34 @@
-"""What of one part may be known from another: shared patients, identical and almost identical images; and labels that contradict.
+"""Leakage between parts of a cohort: shared patients, identical images, near-duplicates, and contradictory labels.
 
-A cohort with a patient or an image in two splits is refused when it is indexed, or goes on without those radiographs. A reader is
-to see all the same that it was looked for, and how much was found.
+The index refuses a cohort with a patient or an image in two splits, or leaves those radiographs out. The audit checks again and
+reports the counts.
 """
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy.ndimage import gaussian_filter
 
 from pneumo.audit.traits import Pixels
+from pneumo.results.audit import Group, Leakage, Pair
 
-ALIKE = 0.92
-"""Correlation from which two radiographs of different patients count as almost identical: see docs/decisions/0012-audit.md."""
-SHOWN = 5
-_BAND_PX = 3
+NEAR_DUPLICATE = 0.92
+"""Correlation at or above which radiographs of different patients count as near-duplicates: docs/decisions/0012-audit.md."""
+MOST_SIMILAR = 5
+"""Number of pairs reported below that correlation."""
+_COARSE_PX = 3
 _BLOCK = 512
-
-Array = NDArray[np.floating]
-
-
-class _Found(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Group(_Found):
-    """Radiographs whose pixels are identical."""
-
-    paths: tuple[str, ...]
-    splits: tuple[str, ...]
-    labels: tuple[str, ...]
-    patients: int
-
-
-class Pair(_Found):
-    """Two radiographs of different patients that look alike."""
-
-    first: str
-    second: str
-    correlation: float
-    across_splits: bool
-    across_labels: bool
-
-
-class Leakage(_Found):
-    """What was found on the radiographs that the cohort's index let pass."""
-
-    patients: int
-    patients_in_several_splits: int
-    patients_in_several_parts: int
-    """Of training, validation and test."""
-    left_out: dict[str, int]
-    """Radiographs left out before, by problem."""
-    identical: tuple[Group, ...]
-    identical_across_splits: int
-    """Groups, as the next."""
-    identical_with_two_labels: int
-    alike_from: float
-    """Correlation from which two radiographs of different patients count as almost identical."""
-    almost_identical: tuple[Pair, ...]
-    most_alike: tuple[Pair, ...]
-    """The next ones below it, to be looked at."""
 
 
 def find_leakage(table: pd.DataFrame, parts: pd.Series, left_out: pd.DataFrame, thumbnails: Pixels) -> Leakage:
-    """Look for what the parts share.
+    """Search a cohort for patients and images that its parts (of `partition`) or splits share.
 
-    Args:
-        table: the cohort's.
-        parts: what each radiograph is for.
-        left_out: column problem, as the cohort has it.
-        thumbnails: (N, H, W), in the order of the table.
+    The thumbnails, (N, H, W), are in the order of the table; `left_out` is that of the cohort.
     """
     used = table[parts != "unused"]
     identical = _identical(table)
-    pairs = _alike(table, thumbnails)
-    above = tuple(pair for pair in pairs if pair.correlation >= ALIKE)
+    pairs = _similar_pairs(table, thumbnails)
+    near_duplicates = tuple(pair for pair in pairs if pair.correlation >= NEAR_DUPLICATE)
     return Leakage(
         patients=table["patient"].nunique(),
         patients_in_several_splits=int((table.groupby("patient")["split"].nunique() > 1).sum()),
@@ -85,14 +37,14 @@ def find_leakage(table: pd.DataFrame, parts: pd.Series, left_out: pd.DataFrame, 
         identical=identical,
         identical_across_splits=sum(len(group.splits) > 1 for group in identical),
         identical_with_two_labels=sum(len(group.labels) > 1 for group in identical),
-        alike_from=ALIKE,
-        almost_identical=above,
-        most_alike=tuple(pairs[len(above) : len(above) + SHOWN]),
+        near_duplicate_correlation=NEAR_DUPLICATE,
+        near_duplicates=near_duplicates,
+        most_similar=tuple(pairs[len(near_duplicates) : len(near_duplicates) + MOST_SIMILAR]),
     )
 
 
 def _identical(table: pd.DataFrame) -> tuple[Group, ...]:
-    several = table[table.duplicated("sha256", keep=False)]
+    repeated = table[table.duplicated("sha256", keep=False)]
     return tuple(
         Group(
             paths=tuple(radiographs["path"]),
@@ -100,48 +52,48 @@ def _identical(table: pd.DataFrame) -> tuple[Group, ...]:
             labels=tuple(sorted(radiographs["label"].unique())),
             patients=radiographs["patient"].nunique(),
         )
-        for _, radiographs in several.groupby("sha256", sort=False)
+        for _, radiographs in repeated.groupby("sha256", sort=False)
     )
 
 
-def _alike(table: pd.DataFrame, thumbnails: Pixels) -> list[Pair]:
-    """List every pair from ALIKE on, and some below it: of different patients, not identical; the most alike first."""
+def _similar_pairs(table: pd.DataFrame, thumbnails: Pixels) -> list[Pair]:
+    """Near-duplicates and the next MOST_SIMILAR pairs, of different patients and not identical; highest correlation first."""
     fine = fine_structure(thumbnails)
     patient, image = pd.factorize(table["patient"])[0], pd.factorize(table["sha256"])[0]
-    found: list[tuple[float, int, int]] = []
+    candidates: list[tuple[float, int, int]] = []
     for start in range(0, len(fine), _BLOCK):
-        # Each pair once: a block with itself and with what follows it.
-        alike = fine[start : start + _BLOCK] @ fine[start:].T
-        rows, others = np.s_[start : start + len(alike), None], np.s_[None, start:]
-        alike[(patient[rows] == patient[others]) | (image[rows] == image[others])] = -1
-        alike[np.tril_indices(len(alike))] = -1
-        highest = np.partition(alike.ravel(), -SHOWN)[-SHOWN] if alike.size > SHOWN else -1
-        for row, other in np.argwhere((alike >= min(ALIKE, highest)) & (alike > -1)):
-            found.append((float(alike[row, other]), start + int(row), start + int(other)))
-    found.sort(key=lambda pair: (-pair[0], pair[1:]))
-    enough = max(sum(correlation >= ALIKE for correlation, _, _ in found) + SHOWN, SHOWN)
+        # Each pair once: every block is compared with itself and the rows after it.
+        correlation = fine[start : start + _BLOCK] @ fine[start:].T
+        rows, columns = np.s_[start : start + len(correlation), None], np.s_[None, start:]
+        correlation[(patient[rows] == patient[columns]) | (image[rows] == image[columns])] = -1
+        correlation[np.tril_indices(len(correlation))] = -1
+        highest = np.partition(correlation.ravel(), -MOST_SIMILAR)[-MOST_SIMILAR] if correlation.size > MOST_SIMILAR else -1
+        for row, column in np.argwhere((correlation >= min(NEAR_DUPLICATE, highest)) & (correlation > -1)):
+            candidates.append((float(correlation[row, column]), start + int(row), start + int(column)))
+    candidates.sort(key=lambda pair: (-pair[0], pair[1:]))
+    count = sum(correlation >= NEAR_DUPLICATE for correlation, _, _ in candidates) + MOST_SIMILAR
     radiographs = table[["path", "split", "label"]].to_numpy(str)
     return [
         Pair(
-            first=radiographs[one, 0],
-            second=radiographs[other, 0],
+            first=radiographs[first, 0],
+            second=radiographs[second, 0],
             correlation=correlation,
-            across_splits=bool(radiographs[one, 1] != radiographs[other, 1]),
-            across_labels=bool(radiographs[one, 2] != radiographs[other, 2]),
+            across_splits=bool(radiographs[first, 1] != radiographs[second, 1]),
+            across_labels=bool(radiographs[first, 2] != radiographs[second, 2]),
         )
-        for correlation, one, other in found[:enough]
+        for correlation, first, second in candidates[:count]
     ]
 
 
-def fine_structure(thumbnails: Pixels) -> Array:
-    """Reduce radiographs to what tells one from another, so that a product of two rows is their correlation; (N, H · W).
+def fine_structure(thumbnails: Pixels) -> NDArray[np.floating]:
+    """High-pass filtered thumbnails as unit vectors, (N, H · W): the product of two rows is their correlation.
 
-    All chests are light and dark in the same places. Without the coarse part, what is left is the person and the moment; it changes
-    little when a radiograph is compressed, brightened or blurred.
+    Coarse brightness is similar in all chests. The fine structure identifies patient and exposure, and changes little under
+    compression, brightening or blur.
     """
-    radiographs = thumbnails.astype(np.float32)
-    radiographs -= gaussian_filter(radiographs, (0, _BAND_PX, _BAND_PX))
-    rows = radiographs.reshape(len(radiographs), -1)
+    images = thumbnails.astype(np.float32)
+    images -= gaussian_filter(images, (0, _COARSE_PX, _COARSE_PX))
+    rows = images.reshape(len(images), -1)
     rows -= rows.mean(axis=1, keepdims=True)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return rows

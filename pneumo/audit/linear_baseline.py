@@ -1,47 +1,34 @@
-"""The least that a network has to beat: a logistic regression on the grey values of tiny radiographs.
+"""Linear pixel baseline: a logistic regression on the pixels of very small images, which a network should beat.
 
-It knows no shapes that move and no texture. What it reaches is what can be had from how the radiographs were taken, brightness and all.
+It uses grey values at fixed positions, not texture or shapes at varying positions: its performance comes from acquisition and
+brightness.
 """
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo.cohort.splits import folds
-from pneumo.evaluation.bootstrap import Estimate, Share, estimates
-from pneumo.evaluation.scores import HALF, Result
-from pneumo.evaluation.weighted import auroc
+from pneumo.evaluation.bootstrap import Proportion, estimates
+from pneumo.evaluation.scores import HALF
+from pneumo.evaluation.weighted_scores import auroc
+from pneumo.results.audit import LinearBaseline
 
 SIDE_PX = 32
 FOLDS = 5
-# Neighbouring pixels say nearly the same, so the weights need holding together; ten times more or less changes little.
-STRENGTH = 1e-3
-
-
-class LinearBaseline(Result):
-    """What the regression reaches."""
-
-    side_px: int
-    folds: int
-    cross_validated: Estimate
-    """AUROC of the out-of-fold predictions on the train split, folds grouped by patient."""
-    test: Estimate
-    """AUROC on the test split, trained on the whole train split."""
-    sensitivity: Estimate
-    """On test, at 0.5, as the next."""
-    specificity: Estimate
+# Inverse regularization strength. Neighbouring pixels are highly correlated; ten times more or less changes little.
+_C = 1e-3
 
 
 def linear_baseline(thumbnails: npt.NDArray[np.uint8], table: pd.DataFrame, seed: int) -> LinearBaseline | None:
-    """Train the regression on train, and score it out of fold and on test; None where train has too few patients for folds.
+    """Fit the regression on train, and score it out of fold and on test; None where train has too few patients for folds.
 
-    Args:
-        thumbnails: (N, H, W), sides a multiple of SIDE_PX, in the order of the table.
-        table: the cohort's: split, label, patient.
-        seed: of the folds.
+    The thumbnails, (N, H, W) with sides a multiple of SIDE_PX, are in the order of the table, with columns split, label and
+    patient. The seed is that of the folds.
     """
     images, factor = len(thumbnails), thumbnails.shape[1] // SIDE_PX
     pixels = thumbnails.reshape(images, SIDE_PX, factor, SIDE_PX, factor).mean(axis=(2, 4), dtype=np.float32).reshape(images, -1)
@@ -51,18 +38,18 @@ def linear_baseline(thumbnails: npt.NDArray[np.uint8], table: pd.DataFrame, seed
     n_folds = min(FOLDS, int(table[train].groupby("label")["patient"].nunique().min()))
     if n_folds < 2:  # noqa: PLR2004
         return None
-    x, y = pixels[train], y_true[train]
-    out_of_fold = np.empty(len(y))
-    for fitted, left in folds(table[train], n_folds, seed):
-        out_of_fold[left] = _scores(_regression().fit(x[fitted], y[fitted]), x[left])
-    scores = _scores(_regression().fit(x, y), pixels[test])
-    called, truth = scores >= HALF, y_true[test]
+    x_train, y_train, y_test = pixels[train], y_true[train], y_true[test]
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=_C, max_iter=1000))
+    cv = folds(table[train], n_folds, seed)
+    out_of_fold = cross_val_predict(regression, x_train, y_train, cv=cv, method="predict_proba")[:, 1]
+    y_score = regression.fit(x_train, y_train).predict_proba(pixels[test])[:, 1]
+    y_pred = y_score >= HALF
     on_test, _ = estimates(
         patients[test],
-        {"auroc": auroc(truth, scores)},
-        {"sensitivity": Share(called, truth == 1), "specificity": Share(~called, truth == 0)},
+        {"auroc": auroc(y_test, y_score)},
+        {"sensitivity": Proportion(y_pred, y_test == 1), "specificity": Proportion(~y_pred, y_test == 0)},
     )
-    cross_validated, _ = estimates(patients[train], {"auroc": auroc(y, out_of_fold)})
+    cross_validated, _ = estimates(patients[train], {"auroc": auroc(y_train, out_of_fold)})
     return LinearBaseline(
         side_px=SIDE_PX,
         folds=n_folds,
@@ -71,11 +58,3 @@ def linear_baseline(thumbnails: npt.NDArray[np.uint8], table: pd.DataFrame, seed
         sensitivity=on_test["sensitivity"],
         specificity=on_test["specificity"],
     )
-
-
-def _regression() -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=1000))
-
-
-def _scores(regression: Pipeline, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    return regression.predict_proba(pixels)[:, 1].astype(np.float64)

@@ -1,92 +1,93 @@
-"""What the audit found, in plain sentences: the same on the screen and in the report."""
+"""Results of the audit in sentences, the same in the command's output and in the report."""
 
 import pandas as pd
 
-from pneumo.audit.leakage import Leakage
-from pneumo.audit.linear_baseline import LinearBaseline
-from pneumo.audit.report import Originals
-from pneumo.audit.shortcuts import CHANCE, FEWEST, Finding
+from pneumo.audit.shortcuts import MIN_PATIENTS
 from pneumo.audit.traits import TRAITS
 from pneumo.evaluation.bootstrap import Estimate
+from pneumo.results.audit import CHANCE, Finding, Leakage, LinearBaseline, Originals
 
 VERDICTS = {
     "shortcut": "shortcut",
-    "redundant": "part of one",
+    "redundant": "redundant",
     "shared": "in test too",
-    "unclear": "in test unclear",
-    "untested": "test not known",
-    "uninformative": "says little",
-    "constant": "always the same",
+    "unclear": "unclear in test",
+    "untested": "unknown in test",
+    "uninformative": "uninformative",
+    "constant": "constant",
     "too_few": "too few patients",
 }
 
 
 def finding_sentence(finding: Finding) -> str:
-    """Say what one trait gives away."""
+    """How well a trait alone predicts the label, and what that means."""
     trait = TRAITS[finding.trait]
-    trained, tested = (_pairs(estimate, finding.lower) for estimate in (finding.training, finding.test))
-    radiographs = f"PNEUMONIA radiographs {trait.less if finding.lower else trait.more} than NORMAL ones in {trained} of pairs"
+    train, test = (_pairs(estimate, finding.lower) for estimate in (finding.training, finding.test))
+    difference = f"PNEUMONIA radiographs {trait.less if finding.lower else trait.more} than NORMAL ones in {train} of pairs"
     shared = (
-        "no disease changes this, and a test split that shares it cannot show whether a network reads it"
-        if trait.saved
-        else "the disease may do this; if the making of the radiographs does, this test split cannot show it"
+        "the disease cannot cause this, and a test split with the same difference cannot show whether a network uses it"
+        if trait.technical
+        else "the disease may cause this; if acquisition does, this test split cannot show it"
     )
-    certain = "No disease changes this: unless test shares it, it is a shortcut." if trait.saved else ""
-    along = TRAITS[finding.redundant_with].title if finding.redundant_with else ""
+    certain = "The disease cannot cause this: unless test has the same difference, it is a shortcut." if trait.technical else ""
+    cause = TRAITS[finding.redundant_with].title if finding.redundant_with else ""
     return {
-        "shortcut": f"In train, {radiographs}, in test in {tested} (chance: 50 %): a network may read the label off the {trait.title}."
-        f" {trait.note}",
-        "redundant": f"The {trait.title} is part of the shortcut by {along}, and gives nothing away beyond it.",
-        "shared": f"{radiographs} in train, and in {tested} in test: {shared}.",
-        "unclear": f"{radiographs} in train, and in {tested} in test: too few test radiographs to tell whether this carries over.",
-        "untested": f"{radiographs} in train; how it is in test, these radiographs do not show. {certain}",
-        "uninformative": f"The {trait.title} says little about the label in train.",
-        "constant": f"The {trait.title} is the same for all radiographs of train, or not known.",
-        "too_few": f"The {trait.title} cannot be judged: that takes {FEWEST} patients of each class in train and in test.",
+        "shortcut": f"In train, {difference}, in test in {test} (chance: 50 %): "
+        f"a network may predict the label from the {trait.title}. {trait.note}",
+        "redundant": f"The {trait.title} is redundant: it predicts the label only through the {cause}.",
+        "shared": f"{difference} in train, and in {test} in test: {shared}.",
+        "unclear": f"{difference} in train, and in {test} in test: too few test radiographs to decide whether it holds there.",
+        "untested": f"{difference} in train; whether test has this difference is not known. {certain}",
+        "uninformative": f"The {trait.title} hardly predicts the label in train.",
+        "constant": f"The {trait.title} is the same for all radiographs of train, or unknown.",
+        "too_few": f"The {trait.title} cannot be judged: fewer than {MIN_PATIENTS} patients of a class in train or in test.",
     }[finding.verdict].rstrip()
 
 
-def leakage_sentences(found: Leakage) -> list[str]:
-    """Say what the parts share."""
-    pairs = found.almost_identical
-    within = pd.Series([group.splits[0] for group in found.identical if len(group.splits) == 1], dtype=str).value_counts()
-    lie = [f"{count} inside {split}" for split, count in within.items()]
-    next_ones = [
-        f"; the most alike of the others, {pair.first} and {pair.second}, by {pair.correlation:.2f}" for pair in found.most_alike
+def leakage_sentences(leakage: Leakage) -> list[str]:
+    """Counts of shared patients, identical images and near-duplicates."""
+    pairs = leakage.near_duplicates
+    within = pd.Series([group.splits[0] for group in leakage.identical if len(group.splits) == 1], dtype=str).value_counts()
+    places = [f"{count} within {split}" for split, count in within.items()]
+    next_pairs = [
+        f"; the most similar of the other pairs is {pair.first} and {pair.second}, with {pair.correlation:.2f}"
+        for pair in leakage.most_similar
     ]
     return [
-        f"{found.patients} patients: {found.patients_in_several_splits} in more than one split, "
-        f"{found.patients_in_several_parts} in more than one of training, validation and test.",
-        *(f"{_counted(count, 'radiograph')} left out beforehand: {problem}." for problem, count in found.left_out.items()),
-        f"Identical images: {_counted(len(found.identical), 'group')}"
-        f" ({', '.join([*lie, f'{found.identical_across_splits} across splits'])}), "
-        f"{found.identical_with_two_labels} of them with two labels.",
-        f"Almost identical images of different patients (their fine structure correlates by {found.alike_from:g} or more): "
+        f"{leakage.patients} patients: {leakage.patients_in_several_splits} in more than one split, "
+        f"{leakage.patients_in_several_parts} in more than one of training, validation and test.",
+        *(f"{_counted(count, 'radiograph')} left out: {problem}." for problem, count in leakage.left_out.items()),
+        f"Identical images: {_counted(len(leakage.identical), 'group')}"
+        f" ({', '.join([*places, f'{leakage.identical_across_splits} across splits'])}), "
+        f"{leakage.identical_with_two_labels} of them with two labels.",
+        f"Near-duplicates of different patients (fine structure correlated by {leakage.near_duplicate_correlation:g} or more): "
         f"{_counted(len(pairs), 'pair')}, {sum(pair.across_splits for pair in pairs)} of them across splits and "
-        f"{sum(pair.across_labels for pair in pairs)} with two labels{next_ones[0] if next_ones else ''}.",
+        f"{sum(pair.across_labels for pair in pairs)} with two labels{next_pairs[0] if next_pairs else ''}.",
     ]
 
 
 def stretch_sentence(originals: Originals) -> str:
-    """Say how much of the radiographs' first shape their copies keep."""
+    """How much the resized copies still show of the originals' aspect ratio."""
     return (
-        "The stretch of the anatomy in the cohort's copies correlates with the aspect ratio of these originals by "
-        f"{_told(originals.stretch_follows_shape)}: what was made square still shows its shape."
+        "The anatomical stretch of the cohort's copies correlates with the aspect ratio of these originals by "
+        f"{_interval(originals.stretch_follows_shape)}: radiographs resized to a square still show their original shape."
     )
 
 
-def linear_baseline_sentence(floor: LinearBaseline) -> str:
-    """Say what tiny images give away."""
+def linear_baseline_sentence(baseline: LinearBaseline) -> str:
+    """Scores of the linear pixel baseline."""
+    side, folds = baseline.side_px, baseline.folds
+    train, test = _interval(baseline.cross_validated), _interval(baseline.test)
     return (
-        f"A logistic regression on {floor.side_px} × {floor.side_px} pixels reaches an AUROC of {_told(floor.cross_validated)} on "
-        f"{floor.folds} folds of train and of {_told(floor.test)} on test, where at 0.5 it finds {_share(floor.sensitivity)} of "
-        f"the PNEUMONIA and clears {_share(floor.specificity)} of the NORMAL. It sees coarse grey values at fixed places, and "
-        "neither texture nor a shape that moves: a network has to beat it on test."
+        f"Linear pixel baseline: a logistic regression on {side} × {side} pixels has an AUROC of {train} in {folds}-fold "
+        f"cross-validation on train and of {test} on test, where its sensitivity is {_percent(baseline.sensitivity)} and its "
+        f"specificity {_percent(baseline.specificity)} at 0.5. It uses grey values at fixed positions, not texture or shapes "
+        "at varying positions: a network should do better on test."
     )
 
 
 def _pairs(estimate: Estimate, lower: bool) -> str:
-    """AUROC as a share of the pairs of a PNEUMONIA and a NORMAL; where all radiographs are the same, it is chance."""
+    """AUROC as the share of the pairs of a PNEUMONIA and a NORMAL radiograph; chance where the trait is constant."""
     value = CHANCE if estimate.value is None else estimate.value
     return f"{100 * (1 - value if lower else value):.0f} %"
 
@@ -95,12 +96,12 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _told(estimate: Estimate) -> str:
+def _interval(estimate: Estimate) -> str:
     if estimate.value is None:
         return "–"
     ends = f" ({estimate.low:.3f} to {estimate.high:.3f})" if estimate.low is not None and estimate.high is not None else ""
     return f"{estimate.value:.3f}{ends}"
 
 
-def _share(estimate: Estimate) -> str:
+def _percent(estimate: Estimate) -> str:
     return "–" if estimate.value is None else f"{100 * estimate.value:.0f} %"

@@ -1,1 +1,1 @@
-"""How fast it is, beside the obvious alternative and the limit, measured in one run."""
+"""Benchmarks of speed against common alternatives and the compute-bound limit, measured in one run."""

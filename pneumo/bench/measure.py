@@ -1,7 +1,7 @@
-"""Fair timing of things that are compared.
+"""Timing of alternatives that are compared with one another.
 
 On a small virtual machine the wall time of a two-thread step is bimodal from process to process, while its CPU time is stable. So
-what is compared takes turns in fresh processes, the median of CPU time and the best wall time are kept, and the two ratios are
+the alternatives run in turn, each in a fresh process, and the ratios of the median CPU times and of the best wall times are
 reported side by side.
 """
 
@@ -10,8 +10,8 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,27 +19,27 @@ import numpy.typing as npt
 
 @dataclass
 class Cost:
-    """Seconds that a piece of work took: on the clock, and of all processor cores together."""
+    """Wall time, and CPU time of all processor cores together, in seconds."""
 
     wall_s: float = 0
     cpu_s: float = 0
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Add what happens inside."""
+    def counting(self) -> Iterator[Self]:
+        """Add the time that passes inside the context."""
         wall, cpu = time.monotonic(), _cpu_seconds()
-        yield
+        yield self
         self.wall_s += time.monotonic() - wall
         self.cpu_s += _cpu_seconds() - cpu
 
     def per(self, count: int) -> "Cost":
-        """Divide among `count` pieces."""
+        """Return the cost per item of `count` items."""
         return Cost(self.wall_s / count, self.cpu_s / count)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One line of `bench.json`."""
+    """One entry of `bench.json`."""
 
     name: str
     ours: float
@@ -48,38 +48,32 @@ class Comparison:
     ratio: float
     """How many times better than the reference; against a limit, ours over the limit."""
     target: float
-    """What the ratio is to reach; against a limit, what it is not to exceed."""
+    """Minimum of the ratio; against a limit, its maximum."""
     met: bool
-
-    def as_json(self) -> dict[str, Any]:
-        """As written to the file."""
-        return asdict(self)
 
 
 def speedup(name: str, ours: Sequence[Cost], reference: Sequence[Cost], at_least: float) -> list[Comparison]:
     """Compare with an alternative, by best wall time and by median CPU time."""
-    return [
-        Comparison(f"{name}, {clock}", a, b, "s", b / a, at_least, b / a >= at_least)
-        for clock, a, b in zip(("wall", "CPU"), _kept(ours), _kept(reference), strict=True)
-    ]
+    return [Comparison(label, a, b, "s", b / a, at_least, b / a >= at_least) for label, a, b in _by_clock(name, ours, reference)]
 
 
 def overhead(name: str, ours: Sequence[Cost], limit: Sequence[Cost], at_most: float) -> list[Comparison]:
     """Compare with a limit, by best wall time and by median CPU time."""
-    return [
-        Comparison(f"{name}, {clock}", a, b, "s", a / b, at_most, a / b <= at_most)
-        for clock, a, b in zip(("wall", "CPU"), _kept(ours), _kept(limit), strict=True)
-    ]
+    return [Comparison(label, a, b, "s", a / b, at_most, a / b <= at_most) for label, a, b in _by_clock(name, ours, limit)]
 
 
 def agreement(name: str, ours: Sequence[npt.NDArray[Any]], reference: Sequence[npt.NDArray[Any]], within: float) -> Comparison:
-    """Compare what two ways made, values in 0..1: the greatest difference, over the one that rounding may leave."""
+    """Compare the results of two implementations, in 0..1: their largest difference over the tolerance for rounding."""
     difference = max(float(np.abs(a - b).max()) for a, b in zip(ours, reference, strict=True))
     return Comparison(name, difference, within, "of the peak", difference / within, 1.0, difference <= within)
 
 
-def _kept(costs: Sequence[Cost]) -> tuple[float, float]:
-    return min(cost.wall_s for cost in costs), statistics.median(cost.cpu_s for cost in costs)
+def _by_clock(name: str, ours: Sequence[Cost], other: Sequence[Cost]) -> list[tuple[str, float, float]]:
+    """Return a label, our seconds and the other's: by the best wall time, and by the median CPU time."""
+    costs = (ours, other)
+    our_wall_s, other_wall_s = (min(cost.wall_s for cost in repeated) for repeated in costs)
+    our_cpu_s, other_cpu_s = (statistics.median(cost.cpu_s for cost in repeated) for repeated in costs)
+    return [(f"{name}, wall", our_wall_s, other_wall_s), (f"{name}, CPU", our_cpu_s, other_cpu_s)]
 
 
 def _cpu_seconds() -> float:

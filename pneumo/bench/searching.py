@@ -1,4 +1,4 @@
-"""A hyper-parameter search: ours, and scikit-optimize with scikeras as their manuals show them."""
+"""Benchmark of a hyper-parameter search: this package, and scikit-optimize with scikeras as documented."""
 
 import tempfile
 from pathlib import Path
@@ -10,30 +10,27 @@ from rich.console import Console
 from scikeras.wrappers import KerasClassifier
 
 from pneumo.bench.measure import Cost
-from pneumo.config import Hpo, Recipe
+from pneumo.config import CnnRecipe, Hpo
 from pneumo.nets import cnn
 from pneumo.search.bayes_search import Folds, bayes_search
-from pneumo.search.fits import SearchData
+from pneumo.search.fits import SearchTask
+from pneumo.training.dataset import Dataset
 from pneumo.training.fit import compile_model
 from pneumo.training.precision import prepare
 
 
-def our_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: Folds) -> Cost:
-    """Measure a fit of our search, augmentation included; the network is traced once for all."""
-    cost = Cost()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pixels.npy"
-        np.save(file, pixels)
-        data = SearchData(settings.recipe, file, np.arange(len(pixels)), y_true, Path(folder) / "fits", "benchmark")
-        with cost.counting():
-            bayes_search(data, settings, folds, Console(quiet=True))
+def our_search(settings: Hpo, dataset: Dataset, folds: Folds) -> Cost:
+    """Cost of a fit of this package's search, with augmentation; the network is traced once for all fits."""
+    with tempfile.TemporaryDirectory() as folder, Cost().counting() as cost:
+        bayes_search(SearchTask(settings.recipe, dataset, Path(folder)), settings, folds, Console(quiet=True))
     return cost.per(settings.points * len(folds))
 
 
-def plain_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: Folds) -> Cost:
-    """Measure a fit of the obvious search: radiographs in memory, no augmentation, a network built and traced anew for every fit."""
-    prepare(settings.recipe.fit.model_copy(update={"precision": "float32"}))
+def plain_search(settings: Hpo, dataset: Dataset, folds: Folds) -> Cost:
+    """Cost of a fit of the documented search: images in memory, no augmentation, a network built and traced for every fit."""
+    images = dataset.pixels[dataset.rows("training")][..., None].astype(np.float32)
     fit = settings.recipe.fit
+    prepare(fit.model_copy(update={"precision": "float32"}))
     search = skopt.BayesSearchCV(
         KerasClassifier(
             model=_network,
@@ -56,13 +53,12 @@ def plain_search(settings: Hpo, pixels: np.ndarray, y_true: np.ndarray, folds: F
         refit=False,
         random_state=settings.seed,
     )
-    cost = Cost()
-    with cost.counting():
-        search.fit(pixels[..., None].astype(np.float32), y_true)
+    with Cost().counting() as cost:
+        search.fit(images, dataset.y_true("training"))
     return cost.per(settings.points * len(folds))
 
 
-def _network(recipe: Recipe, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> keras.Model:
+def _network(recipe: CnnRecipe, learning_rate: float, dense_dropout: float, convolution_dropout: float) -> keras.Model:
     rates = {"dense_dropout": dense_dropout, "convolution_dropout": convolution_dropout}
     model = cnn.build(recipe.network.model_copy(update=rates), recipe.image_size_px, recipe.fit.seed)
     compile_model(model, recipe.fit.model_copy(update={"learning_rate": learning_rate}))

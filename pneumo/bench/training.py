@@ -1,26 +1,37 @@
-"""A training epoch: ours, the reference way, and the network alone."""
+"""Benchmarks of training: an epoch (this package, ImageDataGenerator as in the reference systems, and the network alone), and the
+frozen phase of transfer learning (on cached features, and with the whole frozen network in every epoch).
+"""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
 
 from pneumo.bench.measure import Cost
-from pneumo.config import Recipe
-from pneumo.nets import cnn
-from pneumo.radiographs.batches import training_batches
-from pneumo.training.fit import compile_model
+from pneumo.config import CnnRecipe, TransferRecipe
+from pneumo.nets import backbone, build_network
+from pneumo.training.dataset import Dataset
+from pneumo.training.features import frozen_features
+from pneumo.training.fit import compile_model, fit
 from pneumo.training.precision import prepare
+from pneumo.training.predict import augmented_batches, part_batches
+from pneumo.training.two_phase import head_data
 
 MEASURED_EPOCHS = 2
 
 
-def reference_epoch(recipe: Recipe, folder: str) -> Cost:
-    """Measure the way of the reference systems: `flow_from_directory`, RGB, float32, the same network and augmentation.
+def reference_epoch(recipe: CnnRecipe, folder: str) -> Cost:
+    """Cost of an epoch as in the reference systems: `flow_from_directory`, RGB, float32, the same network and augmentation.
 
     Args:
-        folder: holds one folder of radiographs for each class.
+        folder: contains one folder of radiographs for each class.
     """
-    from keras.src.legacy.preprocessing.image import ImageDataGenerator  # noqa: PLC0415 - no longer public, still what is used
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator  # noqa: PLC0415 - private now, but still widely used
 
     prepare(recipe.fit.model_copy(update={"precision": "float32"}))
     augmentation = recipe.augmentation
@@ -39,45 +50,71 @@ def reference_epoch(recipe: Recipe, folder: str) -> Cost:
         class_mode="binary",
         seed=recipe.fit.seed,
     )
-    plain = cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
+    plain = build_network(recipe.network, recipe.image_size_px, recipe.fit.seed)
     model = keras.models.clone_model(plain, input_tensors=keras.Input((recipe.image_size_px, recipe.image_size_px, 3)))
     compile_model(model, recipe.fit)
     model.fit(batches, verbose=0)
-    cost = Cost()
-    with cost.counting():
+    with Cost().counting() as cost:
         model.fit(batches, epochs=MEASURED_EPOCHS, verbose=0)
     return cost.per(MEASURED_EPOCHS)
 
 
-def our_epoch(recipe: Recipe, pixels: np.ndarray, y_true: np.ndarray) -> tuple[Cost, Cost]:
-    """Measure our epoch, and as many steps on one resident batch: the network's own time, which no input pipeline can beat.
+def our_epoch(recipe: CnnRecipe, dataset: Dataset) -> tuple[Cost, Cost]:
+    """Cost of an epoch, and of as many steps on one resident batch: the network alone, which no input pipeline can beat.
 
-    The two take turns in one process, so that both have the same luck with the machine.
+    The two alternate in one process, so that both see the same state of the machine.
     """
     prepare(recipe.fit)
-    model = cnn.build(recipe.network, recipe.image_size_px, recipe.fit.seed)
+    model = build_network(recipe.network, recipe.image_size_px, recipe.fit.seed)
     compile_model(model, recipe.fit)
-    batch_size = recipe.fit.batch_size
-    steps = len(y_true) // batch_size
-    rows = np.arange(steps * batch_size)
-
-    def epoch(number: int) -> tf.data.Dataset:
-        return training_batches(
-            pixels,
-            rows,
-            y_true[rows],
-            augmentation=recipe.augmentation,
-            batch_size=batch_size,
-            epochs=range(number, number + 1),
-            seed=recipe.fit.seed,
-        )
-
-    resident = tf.data.Dataset.from_tensors(next(iter(epoch(0)))).cache().repeat(steps)
+    batches = augmented_batches(dataset, recipe)
+    steps = len(dataset.rows("training")) // recipe.fit.batch_size
+    resident = tf.data.Dataset.from_tensors(next(iter(batches(range(1))))).cache().repeat(steps)
     ours, limit = Cost(), Cost()
-    model.fit(epoch(0), steps_per_epoch=steps, shuffle=False, verbose=0)
+    model.fit(batches(range(1)), steps_per_epoch=steps, shuffle=False, verbose=0)
     for number in range(1, 1 + MEASURED_EPOCHS):
         with limit.counting():
             model.fit(resident, steps_per_epoch=steps, shuffle=False, verbose=0)
         with ours.counting():
-            model.fit(epoch(number), steps_per_epoch=steps, shuffle=False, verbose=0)
+            model.fit(batches(range(number, number + 1)), steps_per_epoch=steps, shuffle=False, verbose=0)
     return ours.per(MEASURED_EPOCHS), limit.per(MEASURED_EPOCHS)
+
+
+def our_frozen_phase(recipe: TransferRecipe, dataset: Dataset) -> tuple[Cost, float]:
+    """Cost of the recipe's first phase from an empty feature cache, its state saved after each epoch, and the AUROC reached."""
+    prepare(recipe.fit)
+    model = backbone.build(recipe.network, recipe.image_size_px)
+    quiet = Console(quiet=True)
+    with tempfile.TemporaryDirectory() as folder, Cost().counting() as cost:
+        uncached = replace(dataset, cache_dir=Path(folder))
+        features = frozen_features(backbone.feature_extractor(model), uncached, recipe, quiet)
+        head = backbone.build_head(recipe.network, features.validation.shape[1])
+        # The initial weights of the other head, so that nothing differs but what is compared.
+        for layer in head.layers:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+        compile_model(head, recipe.fit)
+        head = fit(head, head_data(dataset, recipe, features), recipe.fit, Path(folder), quiet).model
+    return cost, _auroc(dataset, head.predict(features.validation, verbose=0))
+
+
+def plain_frozen_phase(recipe: TransferRecipe, dataset: Dataset) -> tuple[Cost, float]:
+    """Cost of `model.fit` of the whole network with its backbone frozen, on the same augmented batches, and the AUROC reached."""
+    prepare(recipe.fit)
+    model = backbone.build(recipe.network, recipe.image_size_px)
+    compile_model(model, recipe.fit)
+    settings, validation = recipe.fit, part_batches(dataset, "validation", recipe.fit.batch_size)
+    with Cost().counting() as cost:
+        model.fit(
+            augmented_batches(dataset, recipe)(range(settings.epochs)),
+            validation_data=validation,
+            epochs=settings.epochs,
+            steps_per_epoch=-(-len(dataset.rows("training")) // settings.batch_size),
+            class_weight=dataset.class_weight(settings),
+            shuffle=False,
+            verbose=0,
+        )
+    return cost, _auroc(dataset, model.predict(validation, verbose=0))
+
+
+def _auroc(dataset: Dataset, scores: np.ndarray) -> float:
+    return float(roc_auc_score(dataset.y_true("validation"), scores[:, 0]))

@@ -1,4 +1,4 @@
-"""Where the radiographs lie in a folder or an archive, and what their names say: train|val|test / NORMAL|PNEUMONIA / files."""
+"""Layout of a cohort, train|val|test / NORMAL|PNEUMONIA / files, and subtype and patient from the file names."""
 
 import os
 import re
@@ -8,34 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pneumo.errors import UserError
+from pneumo.files import printable
 from pneumo.radiographs.raster import SUFFIXES
 
 SPLITS = ("train", "val", "test")
 LABELS = ("NORMAL", "PNEUMONIA")
 # The public archive nests chest_xray/chest_xray.
 _MAX_NESTING = 2
-# Folders below this are not visited, so that a link to a folder's own parent ends somewhere.
+# Folders deeper than this are not visited, so that a link to one of its parents does not loop for ever.
 _MAX_DEPTH = 8
 _SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-_PNEUMONIA_NAME = re.compile(r"person(?P<number>\d+)_(?P<germ>bacteria|virus)_.+", re.DOTALL)
+_PNEUMONIA_NAME = re.compile(r"person(?P<number>\d+)_(?P<pathogen>bacteria|virus)_.+", re.DOTALL)
 _NORMAL_NAME = re.compile(r"(?P<series>(NORMAL2-)?IM-\d+)-.+", re.DOTALL)
 _SUBTYPES = {"bacteria": "bacterial", "virus": "viral"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a folder or an archive holds."""
+    """Content of a folder or archive."""
 
     nesting: str
-    """Folder that holds the splits, relative to the folder or archive; "" where it is that itself."""
+    """Folder that holds the splits, relative to the folder or archive; "" where that holds them itself."""
     radiographs: list[str]
     """Sorted, relative to `nesting`: split/label/name."""
     foreign: dict[str, int]
-    """Entries that are no radiographs of the cohort, counted by kind."""
+    """Number of files that are not radiographs of the cohort, by kind."""
 
 
-def files_below(folder: Path) -> list[str]:
-    """List every file below a folder, relative to it, as posix paths. Links are followed."""
+def list_files(folder: Path) -> list[str]:
+    """Every file below a folder, relative to it, as posix paths. Links are followed."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -49,38 +50,34 @@ def files_below(folder: Path) -> list[str]:
     return paths
 
 
-def arrange(paths: Iterable[str], source: str) -> Layout:
-    """Tell radiographs from foreign entries.
-
-    Args:
-        paths: posix paths of files.
-        source: what to call their folder or archive in an error.
+def find_layout(paths: Iterable[str], source: str) -> Layout:
+    """Separate the cohort's radiographs from foreign files, all given as posix paths below the folder or archive `source`.
 
     Raises:
-        UserError: no radiographs in the expected layout, or two such layouts side by side.
+        UserError: no radiographs in the expected layout, or several such layouts side by side.
     """
     paths = list(paths)
-    foreign = Counter(kind for kind in map(_system_kind, paths) if kind)
-    ours = [path for path in paths if not _system_kind(path)]
-    nesting = _nesting(ours, source)
+    foreign = Counter(kind for kind in map(_system_file, paths) if kind)
+    files = [path for path in paths if not _system_file(path)]
+    nesting = _nesting(files, source)
     prefix = f"{nesting}/" if nesting else ""
     radiographs = sorted(
-        path.removeprefix(prefix) for path in ours if path.startswith(prefix) and _is_radiograph(path.removeprefix(prefix))
+        path.removeprefix(prefix) for path in files if path.startswith(prefix) and _is_radiograph(path.removeprefix(prefix))
     )
-    if len(ours) > len(radiographs):
-        foreign["other"] = len(ours) - len(radiographs)
+    if len(files) > len(radiographs):
+        foreign["other"] = len(files) - len(radiographs)
     return Layout(nesting, radiographs, dict(foreign))
 
 
 def subtype_and_patient(path: str) -> tuple[str, str]:
-    """Read subtype and patient off split/label/name.
+    """Subtype and patient of a radiograph, read from split/label/name.
 
-    Bacterial and viral cases are numbered separately, so the germ belongs to the patient; normals are known by their whole series.
-    A name of no known scheme is a patient of its own: two hospitals' `0001.png` need not be one child.
+    Bacterial and viral patients are numbered separately, so the pathogen is part of the patient's name; normals are identified by
+    their series. Under any other naming scheme each file counts as a patient: `0001.png` of two hospitals need not be one child.
     """
     split, label, name = path.split("/")
     if match := _PNEUMONIA_NAME.fullmatch(name):
-        subtype, patient = _SUBTYPES[match["germ"]], f"{match['germ']}-{match['number']}"
+        subtype, patient = _SUBTYPES[match["pathogen"]], f"{match['pathogen']}-{match['number']}"
     elif match := _NORMAL_NAME.fullmatch(name):
         subtype, patient = "unknown", match["series"]
     else:
@@ -88,7 +85,8 @@ def subtype_and_patient(path: str) -> tuple[str, str]:
     return ("normal" if label == "NORMAL" else subtype), patient
 
 
-def _system_kind(path: str) -> str | None:
+def _system_file(path: str) -> str | None:
+    """Kind of a file that an operating system leaves in folders and archives; None for any other."""
     *folders, name = path.split("/")
     if "__MACOSX" in folders:
         return "__MACOSX"
@@ -103,20 +101,14 @@ def _is_radiograph(path: str) -> bool:
 
 
 def _nesting(paths: list[str], source: str) -> str:
-    """Find the outermost folder that holds splits: the public archive carries a second copy one level deeper."""
+    """The outermost folder that holds splits: the public archive contains a second copy one level deeper."""
     for depth in range(_MAX_NESTING + 1):
         parts = (path.split("/") for path in paths)
-        found = sorted({"/".join(part[:depth]) for part in parts if _is_radiograph("/".join(part[depth:]))})
-        if len(found) > 1:
-            raise UserError(
-                f"{source}: several cohorts side by side ({', '.join(map(printable, found))}); give the path of one of them"
-            )
-        if found:
-            return found[0]
+        roots = sorted({"/".join(part[:depth]) for part in parts if _is_radiograph("/".join(part[depth:]))})
+        if len(roots) > 1:
+            names = ", ".join(map(printable, roots))
+            raise UserError(f"{source}: several cohorts side by side ({names}); give the path of one of them")
+        if roots:
+            return roots[0]
     suffixes = " ".join(sorted(SUFFIXES))
     raise UserError(f"{source}: holds no radiographs; expected train|val|test / NORMAL|PNEUMONIA / files ending in {suffixes}")
-
-
-def printable(text: object) -> str:
-    """Escape line breaks and other control characters: an error stays one line, whatever a file is called."""
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode() for character in str(text))

@@ -1,66 +1,61 @@
-"""What makes radiographs unusable: found, named, counted, and left out only where the config says so."""
+"""Problems of a cohort's radiographs: unreadable files, and patients or images in more than one split."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import pandas as pd
 
 from pneumo import config
-from pneumo.cohort.layout import LABELS, SPLITS, printable
+from pneumo.cohort.layout import LABELS, SPLITS
 from pneumo.errors import UserError
+from pneumo.files import printable
 
-_NAMED = 3
-_WORDS = {
+_EXAMPLES = 3
+# Singular and plural.
+_NAMES = {
     "unreadable": ("unreadable file", "unreadable files"),
     "shared_patient": ("radiograph whose patient is in two splits", "radiographs whose patients are in two splits"),
     "shared_image": ("radiograph whose identical image is in two splits", "radiographs whose identical images are in two splits"),
 }
 
 
-def shared(table: pd.DataFrame, column: Literal["patient", "sha256"]) -> pd.DataFrame:
-    """Find radiographs that share a patient or an image with a split which matters more.
+def shared_across_splits(table: pd.DataFrame, column: Literal["patient", "sha256"]) -> pd.DataFrame:
+    """Radiographs that share a patient or an image with a split of higher priority: test before val before train.
 
-    Test matters more than val, and val more than train: what is left out is left out of train where that suffices, so the test
-    split stays as published.
-
-    Returns:
-        Columns path, problem, detail, with the index of `table`.
+    Leaving them out removes the leakage, and leaves the test split as published. Columns: path, problem, detail; index of `table`.
     """
-    weight = table["split"].map(SPLITS.index)
-    kept = table[weight == weight.groupby(table[column]).transform("max")].groupby(column).first()
-    found = table[table["split"] != table[column].map(kept["split"])]
-    partner = kept.loc[found[column]]
+    priority = table["split"].map(SPLITS.index)
+    first = table[priority == priority.groupby(table[column]).transform("max")].groupby(column).first()
+    shared = table[table["split"] != table[column].map(first["split"])]
+    partner = first.loc[shared[column]]
     if column == "patient":
         problem, detail = "shared_patient", [f"patient {patient} is also in {split}" for patient, split in partner["split"].items()]
     else:
         problem, detail = "shared_image", [f"identical to {path}" for path in partner["path"]]
-    return pd.DataFrame({"path": found["path"], "problem": problem, "detail": detail}, index=found.index, dtype=str)
+    return pd.DataFrame({"path": shared["path"], "problem": problem, "detail": detail}, index=shared.index, dtype=str)
 
 
-def stop(source: str, radiographs: Iterable[str], found: pd.DataFrame, leave_out: Sequence[config.Problem]) -> None:
-    """Raise one UserError that names and counts everything which the config does not leave out.
+def refuse_unresolved(source: str, paths: Iterable[str], problems: pd.DataFrame, leave_out: Sequence[config.Problem]) -> None:
+    """Raise one UserError with the counts of all problems that `leave_out` does not name, and with missing splits and classes.
 
-    Args:
-        source: what to call the folder or archive.
-        radiographs: paths of the radiographs that remain.
-        found: all problems, with columns path, problem, detail.
+    The paths are those of the radiographs that remain; the message names the cohort's folder or archive, `source`.
     """
-    open_questions = found[~found["problem"].isin(leave_out)]
-    absent = _missing([*radiographs, *open_questions["path"]])
-    kinds = list(open_questions["problem"].unique())
-    if not absent and not kinds:
+    unresolved = problems[~problems["problem"].isin(leave_out)]
+    missing = _missing_classes([*paths, *unresolved["path"]])
+    kinds = list(unresolved["problem"].unique())
+    if not missing and not kinds:
         return
-    lines = absent + [_named(kind, open_questions[open_questions["problem"] == kind]) for kind in kinds]
-    advice = ["add what is missing"] if absent else []
+    lines = missing + [_summary(kind, unresolved[unresolved["problem"] == kind]) for kind in kinds]
+    advice = ["add what is missing"] if missing else []
     if kinds:
-        setting = ", ".join([*leave_out, *kinds])
-        advice.append(f"mend these files, or set cohort.leave_out to [{setting}] to run without them")
+        advice.append(f"fix these files, or run without them: --cohort.leave_out '{json.dumps([*leave_out, *kinds])}'")
     raise UserError(f"{source}: {'; '.join(lines)}; {' and '.join(advice)}")
 
 
-def _missing(radiographs: list[str]) -> list[str]:
-    """List the splits, and the classes within splits, without a radiograph."""
-    present = {tuple(radiograph.split("/")[:2]) for radiograph in radiographs}
+def _missing_classes(paths: list[str]) -> list[str]:
+    """Splits, and classes within splits, without a radiograph."""
+    present = {tuple(path.split("/")[:2]) for path in paths}
     lines = []
     for split in SPLITS:
         absent = [label for label in LABELS if (split, label) not in present]
@@ -71,8 +66,8 @@ def _missing(radiographs: list[str]) -> list[str]:
     return lines
 
 
-def _named(kind: str, found: pd.DataFrame) -> str:
-    rows = found.head(_NAMED).itertuples()
-    examples = [f"{printable(row.path)}: {printable(row.detail)}" for row in rows]
-    more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
-    return f"{len(found)} {_WORDS[kind][len(found) > 1]} ({', '.join(examples + more)})"
+def _summary(kind: str, problems: pd.DataFrame) -> str:
+    """Count of one kind of problem, with the first examples."""
+    examples = [f"{printable(row.path)}: {printable(row.detail)}" for row in problems.head(_EXAMPLES).itertuples()]
+    more = [f"and {len(problems) - _EXAMPLES} more"] if len(problems) > _EXAMPLES else []
+    return f"{len(problems)} {_NAMES[kind][len(problems) > 1]} ({', '.join(examples + more)})"

@@ -1,6 +1,5 @@
-"""Which radiographs train, which select and which test: by patient, so that nobody is on two sides."""
+"""Assignment of radiographs to training, validation and test, and cross-validation folds: always whole patients."""
 
-import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,39 +12,34 @@ from pneumo.cohort.layout import LABELS
 from pneumo.errors import UserError
 
 
-def partition(cohort: Cohort, settings: config.Cohort) -> pd.Series:
-    """Say what each radiograph is for: "training", "validation", "test" or "unused".
+def partition(cohort: Cohort, protocol: config.Protocol) -> pd.Series:
+    """Part of each radiograph: "training", "validation", "test" or "unused".
 
-    The grouped validation set takes `validation_fraction` of the train patients of every subtype at random. Drawing patients and
-    not folds meets any fraction, and the number of radiographs follows it closely; the shipped val split then lies unused.
+    Grouped validation takes `validation_fraction` of the train patients of every subtype at random; the val split is then unused.
+    Patients are drawn, instead of taking one of k folds, because that meets any fraction; the share of radiographs follows closely.
 
     Raises:
         UserError: the train split has too few patients for a validation set with both classes.
     """
-    shipped = settings.validation == "shipped"
-    use = {"train": "training", "val": "validation" if shipped else "unused", "test": "test"}
-    purpose = cohort.table["split"].map(use).rename("partition")
-    if not shipped:
+    grouped = protocol.validation == "grouped"
+    parts = {"train": "training", "val": "unused" if grouped else "validation", "test": "test"}
+    part = cohort.table["split"].map(parts).rename("part")
+    if grouped:
         train = cohort.table[cohort.table["split"] == "train"]
-        chosen = train["patient"].isin(_validation_patients(train, settings))
-        purpose[train.index[chosen]] = "validation"
+        part[train.index[train["patient"].isin(_validation_patients(train, protocol))]] = "validation"
         for label in LABELS:
-            if set(purpose[train.index[train["label"] == label]]) != {"training", "validation"}:
-                patients = train.loc[train["label"] == label, "patient"].nunique()
+            of_label = train[train["label"] == label]
+            if set(part[of_label.index]) != {"training", "validation"}:
                 raise UserError(
-                    f"{cohort.root}: too few patients: train/{label} has {patients}, and a cohort.validation_fraction of "
-                    f"{settings.validation_fraction:g} must take some and leave some; add patients or change it"
+                    f"{cohort.root}: too few patients: train/{label} has {of_label['patient'].nunique()}, and with a "
+                    f"protocol.validation_fraction of {protocol.validation_fraction:g} training or validation has none of them; "
+                    "add patients or change the fraction"
                 )
-    return purpose
-
-
-def validation_fingerprint(cohort: Cohort, parts: pd.Series) -> str:
-    """Name the validation radiographs of a division by their hash: what was measured on others cannot be ranked beside it."""
-    return hashlib.sha256("\n".join(sorted(cohort.table.loc[parts == "validation", "path"])).encode()).hexdigest()
+    return part
 
 
 def folds(table: pd.DataFrame, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the row positions of training and validation for each fold, grouped by patient and stratified by label.
+    """Row positions of training and validation for each fold, grouped by patient and stratified by label.
 
     Raises:
         UserError: a class has fewer patients than there are folds.
@@ -58,19 +52,15 @@ def folds(table: pd.DataFrame, n_folds: int, seed: int) -> Iterator[tuple[np.nda
 
 
 def fold_partitions(cohort: Cohort, n_folds: int, seed: int) -> Iterator[pd.Series]:
-    """Divide as `partition` does, once a fold of the train split; val and test lie unused, so that nobody can open them.
-
-    Raises:
-        UserError: a class of train has fewer patients than there are folds.
-    """
+    """Parts as `partition` gives them, for each of the `folds` of the train split; the val and test splits are unused."""
     train = cohort.table[cohort.table["split"] == "train"]
     for training, validation in folds(train, n_folds, seed):
-        purpose = pd.Series("unused", index=cohort.table.index, name="partition")
-        purpose[train.index[training]] = "training"
-        purpose[train.index[validation]] = "validation"
-        yield purpose
+        part = pd.Series("unused", index=cohort.table.index, name="part")
+        part[train.index[training]] = "training"
+        part[train.index[validation]] = "validation"
+        yield part
 
 
-def _validation_patients(train: pd.DataFrame, settings: config.Cohort) -> pd.Index:
+def _validation_patients(train: pd.DataFrame, protocol: config.Protocol) -> pd.Index:
     subtypes = train.groupby("patient")["subtype"].first()
-    return subtypes.groupby(subtypes).sample(frac=settings.validation_fraction, random_state=settings.seed).index
+    return subtypes.groupby(subtypes).sample(frac=protocol.validation_fraction, random_state=protocol.seed).index

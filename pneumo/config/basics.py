@@ -1,4 +1,4 @@
-"""What every group of settings is made from."""
+"""Types and validators that groups of settings share."""
 
 from typing import Annotated, Any
 
@@ -6,22 +6,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 def different(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list that names something twice."""
+    """Refuse duplicate values."""
     if len(set(values)) < len(values):
-        raise ValueError("one of them is named twice")
+        raise ValueError("the same value is given twice")
     return values
 
 
 def increasing(bounds: tuple[float, float]) -> tuple[float, float]:
-    """Refuse bounds that leave nothing between them."""
+    """Refuse a lower bound that is not below the upper one."""
     if bounds[0] >= bounds[1]:
-        raise ValueError("the lower bound comes first, and below the upper one")
+        raise ValueError("give the lower bound first; it must be below the upper one")
     return bounds
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
-# What NumPy, scikit-learn and Keras all take.
+# The range that NumPy, scikit-learn and Keras all accept.
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Range = Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=0, lt=1)]], AfterValidator(increasing)]
 

@@ -1,4 +1,4 @@
-"""Heatmaps."""
+"""Settings of heatmaps and of their comparison."""
 
 from typing import Annotated, Literal, get_args
 
@@ -11,48 +11,48 @@ EXPLANATION_METHODS: tuple[ExplanationMethod, ...] = get_args(ExplanationMethod)
 
 
 class Lots(Settings):
-    """LOTS, the method of explanation that changes the radiograph until the network sees nothing in it."""
+    """LOTS: changes the radiograph until its deep feature is zero; the map shows where it had to change (Weber 2023)."""
 
     tolerance: Annotated[float, Field(gt=0)] = 0.1
-    """Distance of features at which a radiograph has arrived."""
+    """Distance to the zero feature at which the iteration stops."""
     step_grey: Annotated[float, Field(gt=0, le=255)] = 1
-    """What the pixel that changes most changes by in a step, in grey values of 0..255."""
+    """Largest change of a pixel in one step, in grey values of 0..255."""
     steps: Positive = 20
-    """Steps taken at most. The study that made maps of LOTS took 500: after some twenty, maps of radiographs lost the lesion again."""
+    """Maximum number of steps. Weber (2023) took 500; on phantoms, maps of more than about twenty steps miss the lesion."""
 
 
 class Gradcam(Settings):
     """Heatmaps of each model's mistakes on the test split."""
 
     method: ExplanationMethod = "grad-cam"
-    """How they are drawn."""
-    cases: Annotated[int, Field(ge=1, le=50)] = 5
-    """False positives, and false negatives, shown for each model: the most confident first."""
+    """Explanation method."""
+    mistakes_per_kind: Annotated[int, Field(ge=1, le=50)] = 5
+    """Number of false positives, and of false negatives, shown for each model: the most confident ones."""
     layer: str | None = None
-    """Name of the convolutional layer to explain; none: the last before the features are pooled or flattened for good."""
+    """Name of the convolutional layer to explain; none: the last one before the features are pooled or flattened."""
 
 
 class Explain(Settings):
     """Heatmaps of any radiographs, by several methods side by side."""
 
     model: str = "champion"
-    """The model that is asked: a version, a recipe (its newest version) or champion."""
+    """Registered model: a version, a recipe (its newest version) or champion."""
     methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(different)] = EXPLANATION_METHODS
-    """The methods shown, in this order."""
+    """Methods shown, in this order."""
     target: Literal["predicted", "NORMAL", "PNEUMONIA"] = "predicted"
-    """The class that is explained; LOTS explains none."""
+    """Class that is explained; LOTS does not depend on it."""
 
 
 class Heatmaps(Settings):
-    """What every method of explanation is worth, for each recipe's newest model."""
+    """Comparison of the explanation methods on each recipe's newest model."""
 
     methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(different)] = EXPLANATION_METHODS
-    """The methods compared. What they have to beat is random-cam."""
+    """Methods compared; random-cam is the baseline."""
     radiographs: Positive = 64
-    """Test radiographs that methods are measured on: those the model is wrong about, then those nearest to its threshold."""
-    cases: Annotated[int, Field(ge=1, le=10)] = 3
-    """False positives, and false negatives, shown by all methods: the most confident first."""
+    """Number of test radiographs that methods are measured on: mistakes first, then scores nearest to the threshold."""
+    mistakes_per_kind: Annotated[int, Field(ge=1, le=10)] = 3
+    """Number of false positives, and of false negatives, shown with all methods: the most confident ones."""
     lesions: Positive = 48
-    """Phantom test radiographs with a lesion, found by the model, that maps are held against, at most."""
+    """Largest number of phantoms whose maps are compared with the lesion mask: test phantoms correctly classified as PNEUMONIA."""
     randomized_radiographs: Positive = 8
-    """Of the radiographs, those explained again after the model's weights were shuffled, at most; they are shuffled three times."""
+    """Largest number of radiographs in the randomization check, each explained with three weight-randomized models."""

@@ -1,45 +1,27 @@
-"""How networks are built and trained."""
+"""Recipes: how a network is built, augmented and fitted."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from pneumo.config.augmentation import Augmentation
 from pneumo.config.basics import Fraction, Positive, Seed, Settings, different
 
 Resize = Literal["squash", "pad"]
-ThresholdRule = Literal["calibration", "youden", "half"]
-Architecture = Literal["ResNet50", "InceptionV3", "VGG16", "DenseNet121", "ConvNeXtTiny"]
+Architecture = Literal["ResNet50", "InceptionV3", "Xception", "VGG16", "DenseNet121", "ConvNeXtTiny"]
 
 
-class Augmentation(Settings):
-    """Random changes to training images, drawn anew for each image and epoch. All zero: none."""
+class Network(Settings):
+    """Architecture of a network."""
 
-    rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 20
-    """Rotation, uniform in ± this many degrees."""
-    shift_fraction: Fraction = 0.2
-    """Shift along each axis, uniform in ± this fraction of the side."""
-    shear_degrees: Annotated[float, Field(ge=0, lt=90)] = 0.2
-    """Shear, uniform in ± this many degrees. Keras reads `shear_range=0.2` as degrees, and so do the reference systems."""
-    zoom_fraction: Fraction = 0.2
-    """Zoom, uniform in 1 ± this fraction, drawn for each axis on its own as `ImageDataGenerator` does."""
-    aspect_log_range: Annotated[float, Field(ge=0, le=1)] = 0
-    """Further stretch of width against height: natural logarithm of the ratio, uniform in ± this."""
-    horizontal_flip: bool = True
-    """Mirror left and right, one time in two."""
-    fill: Literal["nearest", "reflect", "constant"] = "nearest"
-    """What lies beyond the edge of the image: the nearest pixel, its mirror image, or black."""
-    contrast_fraction: Fraction = 0
-    """Contrast about the image's mean, uniform in 1 ± this fraction."""
-    brightness_fraction: Fraction = 0
-    """Brightness, uniform in ± this fraction of the grey range."""
-    gamma_log_range: Annotated[float, Field(ge=0, le=1)] = 0
-    """Gamma: natural logarithm, uniform in ± this."""
-    sharpness_fraction: Annotated[float, Field(ge=0, le=1)] = 0
-    """Sharpness, uniform in ± this: at -1 the image is blurred by a Gaussian of 1 px, at 1 what that blur takes away is added."""
+    @property
+    def preprocessing(self) -> str:
+        """What the model does to grey values in 0..255 itself."""
+        raise NotImplementedError
 
 
-class Cnn(Settings):
+class Cnn(Network):
     """A plain convolutional network: blocks of convolution and max-pooling, then one dense layer."""
 
     filters: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (32, 64, 128, 256)
@@ -51,9 +33,14 @@ class Cnn(Settings):
     dense_dropout: Fraction = 0.5
     """Dropout rate after the dense layer."""
 
+    @property
+    def preprocessing(self) -> str:
+        """What the model does to grey values in 0..255 itself."""
+        return "rescaled to 0..1"
 
-class ResidualCnn(Settings):
-    """A residual network: a stem that halves the side twice, then stages of blocks, each stage at half the side of the last."""
+
+class ResidualCnn(Network):
+    """A residual network: a stem that halves the side twice, then stages of blocks, each at half the side of the previous."""
 
     filters: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (32, 64, 128, 256)
     """Filters of each stage; the stem has those of the first."""
@@ -62,6 +49,11 @@ class ResidualCnn(Settings):
     dropout: Fraction = 0.2
     """Dropout rate of the pooled features."""
 
+    @property
+    def preprocessing(self) -> str:
+        """What the model does to grey values in 0..255 itself."""
+        return "rescaled to -1..1"
+
 
 class Fit(Settings):
     """How a network is trained."""
@@ -69,76 +61,55 @@ class Fit(Settings):
     epochs: Positive = 12
     """Passes over the training set, at most."""
     batch_size: Positive = 32
-    """Images a step."""
+    """Images per training step."""
     optimizer: Literal["rmsprop", "adam", "adamw"] = "rmsprop"
-    """Keras optimizer; adamw also takes a thousandth of the learning rate off every weight at each step."""
+    """Keras optimizer; adamw has decoupled weight decay of 1e-3."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Initial learning rate, or with the cosine schedule the highest."""
+    """Initial learning rate; with the cosine schedule, the highest."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: the learning rate rises over three epochs, then falls to zero along half a cosine."""
+    """cosine: linear warm-up over three epochs, then cosine decay to zero."""
     label_smoothing: Fraction = 0
-    """How far the targets are moved from 0 and 1 towards one half, so that the network does not strive to be certain."""
+    """Label smoothing of the binary cross-entropy."""
     class_weights: Literal["none", "balanced"] = "none"
-    """balanced: each class weighs N / (2 · its count) in the loss, N counting all training images."""
+    """balanced: the loss of each class is weighted by N / (2 · its count), N being the number of training images."""
     early_stopping_patience: Positive | None = None
-    """Epochs without a lower validation loss before training stops and the best epoch's weights return; none: never."""
+    """Epochs without a lower validation loss before training stops and the weights of the best epoch are restored; none: no early
+    stopping."""
     plateau_patience: Positive | None = None
-    """Epochs without a lower validation loss before the learning rate falls; none: never."""
+    """Epochs without a lower validation loss before the learning rate is reduced; none: it is not reduced."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """What the learning rate is then multiplied by."""
+    """Factor by which it is then reduced."""
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
-    """auto: mixed bfloat16 where the processor computes in it, float32 elsewhere; the choice and its reason are recorded."""
+    """auto: mixed bfloat16 where the processor or GPU supports it, float32 elsewhere; the choice and its reason are recorded."""
     deterministic: bool = False
-    """Use only operations that give the same bits in every run: slower, for reproduction."""
+    """Use only deterministic operations, which give the same bits in every run: slower, for reproduction."""
     seed: Seed = 0
-    """Seed of the weights, of the order of the images, of augmentation and of dropout."""
+    """Seed of the initial weights, the order of the images, augmentation and dropout."""
 
 
-# What scanning, cropping and saving may do to a radiograph, beyond what a flip or a turn does: the label does not depend on it.
-
-
-ACQUISITION_SHIFT = Augmentation(
-    rotation_degrees=0,
-    shift_fraction=0,
-    shear_degrees=0,
-    zoom_fraction=0.2,
-    horizontal_flip=False,
-    aspect_log_range=0.4,
-    fill="constant",
-    contrast_fraction=0.3,
-    brightness_fraction=0.15,
-    gamma_log_range=0.3,
-    sharpness_fraction=1,
-)
-
-
-class Training(Settings):
-    """What every recipe has, from the size of its images to the rule of its threshold."""
+class Recipe(Settings):
+    """Settings that every recipe has: image size, augmentation, network and fit."""
 
     image_size_px: Annotated[int, Field(ge=16, le=1024)] = 150
     """Side of the square that images are resized to, in pixels."""
     resize: Resize = "squash"
-    """squash: to a square, whatever the aspect ratio, as all reference systems do; pad: keep it, black beside."""
-    threshold_rule: ThresholdRule = "calibration"
-    """How the operating threshold is locked on validation. calibration: logistic regression, with both classes weighing the same, on the
-    radiographs as they are and under acquisition shift; youden: the largest sensitivity + specificity on the radiographs as they are;
-    half: 0.5. All three are reported."""
-    acquisition: Augmentation = ACQUISITION_SHIFT
-    """How validation radiographs are changed for the rule of that name, and for the temperature."""
-    acquisition_views: Annotated[int, Field(ge=1, le=100)] = 3
-    """Changed views of each validation radiograph."""
+    """squash: resize to the square regardless of the aspect ratio, as all reference systems do; pad: keep the aspect ratio, pad
+    with black."""
     augmentation: Augmentation = Augmentation()
+    network: Network
     fit: Fit = Fit()
 
 
-class Recipe(Training):
-    """One plain network."""
+class CnnRecipe(Recipe):
+    """A plain CNN."""
 
     network: Cnn = Cnn()
 
 
-class Robust(Training):
-    """A residual network, trained from scratch under acquisition shift; several seeds and their ensemble."""
+class ResidualRecipe(Recipe):
+    """A residual network trained from scratch with augmentation that imitates acquisition shift; several seeds and their
+    ensemble.
+    """
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 128
     """Side of the square that images are resized to, in pixels."""
@@ -157,53 +128,50 @@ class Robust(Training):
     network: ResidualCnn = ResidualCnn()
     fit: Fit = Fit(epochs=24, optimizer="adamw", schedule="cosine", label_smoothing=0.1)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=20), AfterValidator(different)] = (0, 1, 2)
-    """One network is trained from each, in place of `fit.seed`; their ensemble is the mean of their logits."""
+    """One network is trained from each of these seeds, which replace `fit.seed`; the ensemble averages their logits."""
 
 
-class Backbone(Settings):
-    """A network of keras.applications under a new head."""
+class Backbone(Network):
+    """A backbone of keras.applications with a new head."""
 
     architecture: Architecture = "ResNet50"
-    """The backbone; its own preprocessing goes into the model."""
+    """The backbone; its preprocessing is part of the model."""
     weights: Literal["imagenet", "none"] | Path = "imagenet"
-    """imagenet: fetched into Keras' cache where there is a network, or put there by hand; none: random; or a file of weights."""
+    """imagenet: from Keras' cache, downloaded if missing; none: random; or the path of a weights file."""
     head_units: tuple[Positive, ...] = (128,)
     """Units of the dense layers between the pooled features and the logit, in order."""
     head_dropout: Fraction = 0.3
     """Dropout rate after each of them."""
     unfrozen_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of the backbone's layers, from the top, that the second phase trains; batch normalisation keeps its statistics."""
+    """Fraction of the backbone's layers, from the top, that the second phase trains; batch normalization stays frozen."""
+
+    @property
+    def preprocessing(self) -> str:
+        """What the model does to grey values in 0..255 itself."""
+        return f"copied to three channels and preprocessed for {self.architecture}"
 
 
-class Transfer(Training):
-    """A backbone whose head is trained first, on features of the frozen backbone, and whose upper layers are then fine-tuned."""
+class TransferRecipe(Recipe):
+    """Two-phase transfer learning: a head on features of the frozen backbone, then fine-tuning of the upper layers with it."""
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 224
     """Side of the square that images are resized to, in pixels."""
     network: Backbone = Backbone()
     fit: Fit = Fit(epochs=10, optimizer="adam", class_weights="balanced", early_stopping_patience=5)
-    """First phase: the head alone."""
+    """First phase: training of the head alone."""
     fine_tuning_epochs: Positive = 10
-    """Second phase: passes over the training set, at most."""
+    """Second phase: maximum number of epochs."""
     fine_tuning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Second phase: its learning rate, in parts of the first phase's."""
+    """Second phase: its learning rate, as a multiple of the first phase's."""
     views: Annotated[int, Field(ge=1, le=64)] = 2
-    """Augmented views of each training image whose features the head learns from, in turn, an epoch each; each costs one pass of
-    the backbone over the training set."""
+    """Augmented views of each training image whose features are computed; the head is trained on one view an epoch, in turn. Each
+    costs one pass of the backbone over the training set."""
     feature_cache_gib: Annotated[float, Field(gt=0)] = 4
-    """Room for cached features on the disk, all backbones together, in GiB; those unused for longest go first."""
+    """Disk space for cached features of all backbones together, in GiB; the least recently used are deleted first."""
 
 
-BASELINE = Recipe()
-
-
-WEIGHTED = Recipe(
+BASELINE = CnnRecipe()
+WEIGHTED = CnnRecipe(
     network=Cnn(filters=(32, 64)),
-    fit=Fit(
-        epochs=30,
-        optimizer="adam",
-        class_weights="balanced",
-        early_stopping_patience=3,
-        plateau_patience=2,
-    ),
+    fit=Fit(epochs=30, optimizer="adam", class_weights="balanced", early_stopping_patience=3, plateau_patience=2),
 )

@@ -1,64 +1,65 @@
-"""Where results are kept, and how they are checked."""
+"""Where results are stored, and the settings of benchmark and reproduction."""
 
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
+from pneumo.config.augmentation import Augmentation
 from pneumo.config.basics import Settings
 from pneumo.config.cohort import Phantom
-from pneumo.config.recipes import Augmentation, Cnn, Fit, Recipe
+from pneumo.config.recipes import Cnn, CnnRecipe, Fit
 
 
 class Registry(Settings):
-    """Where finished models are kept."""
+    """The model registry."""
 
     directory: Path = Path("models")
-    """Folder of the embedded registry, and of trainings under way."""
+    """Folder of the embedded registry, and of unfinished training runs."""
     tracking_uri: str | None = None
-    """An MLflow tracking server, in place of the embedded registry."""
+    """URI of an MLflow tracking server to use in place of the embedded registry."""
 
 
 class Robustness(Settings):
-    """Scores of the registered models on validation radiographs that are made worse, or otherwise."""
+    """Robustness: scores of registered models on perturbed validation radiographs."""
 
     radiographs: Annotated[int, Field(ge=20)] = 200
-    """Validation radiographs that each model is shown at every severity, at most: drawn by patient, half of each class if possible."""
+    """Largest number of validation radiographs scored at every severity: sampled by patient, half of each class if possible."""
 
 
 class Report(Settings):
-    """Where the report is written."""
+    """The report."""
 
     directory: Path = Path("reports")
-    """Folder of the page, its figures, the heatmaps and the benchmark's results."""
+    """Folder of the page, its figures, the heatmaps and the results of the benchmark."""
 
 
 class Bench(Settings):
-    """What `make bench` measures on."""
+    """The benchmark."""
 
     radiographs: Annotated[int, Field(ge=64)] = 640
-    """Training radiographs of the cohort that an epoch passes over, at most."""
+    """Largest number of training radiographs in a measured epoch."""
     rounds: Annotated[int, Field(ge=1, le=20)] = 3
-    """Times that the things compared are run in turn, each in a fresh process."""
+    """Repetitions; the alternatives run in turn, each in a fresh process."""
     originals: Path | None = None
     """Folder of full-size JPEGs to decode, in any layout; none: phantom radiographs rendered at 1024 px."""
 
 
 class Reproduce(Settings):
-    """The small fixed study that `make reproduce` runs twice."""
+    """The small fixed training that `make reproduce` runs twice."""
 
     patients: Annotated[int, Field(ge=40)] = 240
-    """Patients of each cohort that take part, drawn at random from every part and class alike."""
-    recipe: Recipe = Recipe(
+    """Number of patients of each cohort, sampled at the same rate from every part and class."""
+    recipe: CnnRecipe = CnnRecipe(
         image_size_px=64,
         network=Cnn(filters=(8, 16), dense_units=32),
-        # Every augmentation takes part, so that none can change unnoticed.
+        # Every augmentation is on, so that none can change unnoticed.
         augmentation=Augmentation(aspect_log_range=0.1, contrast_fraction=0.1, brightness_fraction=0.05, gamma_log_range=0.1),
         fit=Fit(epochs=3, optimizer="adam", class_weights="balanced", precision="float32", deterministic=True),
     )
     phantom: Phantom = Phantom(patients=240, size_px=128)
-    """The phantom cohort of this study, whatever `cohort.phantom` says."""
+    """The phantom cohort that is used in place of `cohort.phantom`."""
     expectations: Path = Path("configs/expectations")
-    """Folder of the committed expectations, one JSON file a cohort."""
+    """Folder of the committed expectations, one JSON file for each cohort."""
     update: bool = False
-    """Write the expectations from this run, after a change that is meant, in place of comparing with them."""
+    """Write the expectations from this run, after an intended change, in place of comparing with them."""

@@ -6,13 +6,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
-from pneumo.config.recipes import BASELINE, WEIGHTED, Recipe, Robust, Transfer
+from pneumo.config.protocol import Protocol
+from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
 from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 
 
 class Config(BaseSettings):
-    """Everything that `pneumo` can be told."""
+    """All settings of all commands."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -29,11 +30,17 @@ class Config(BaseSettings):
     data: Path | None = None
     """Folder or zip of radiographs, as train|val|test / NORMAL|PNEUMONIA / files; none: the synthetic phantom cohort."""
     cohort: Cohort = Cohort()
+    protocol: Protocol = Protocol()
     audit: Audit = Audit()
-    baseline: Recipe = BASELINE
-    weighted: Recipe = WEIGHTED
-    robust: Robust = Robust()
-    resnet50: Transfer = Transfer()
+    # A recipe's field is its command: `pneumo --help` says "Train, evaluate and register", and then the line below it.
+    baseline: CnnRecipe = BASELINE
+    """the plain CNN"""
+    weighted: CnnRecipe = WEIGHTED
+    """the class-weighted CNN with dropout"""
+    robust: ResidualRecipe = ResidualRecipe()
+    """residual networks from several seeds, and their ensemble"""
+    resnet50: TransferRecipe = TransferRecipe()
+    """a network on an ImageNet backbone: its head first, then the backbone's upper layers with it"""
     hpo: Hpo = Hpo()
     head_search: HeadSearch = HeadSearch()
     crossval: Crossval = Crossval()

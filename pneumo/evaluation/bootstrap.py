@@ -1,30 +1,30 @@
-"""How far a score could lie with other patients: intervals of a bootstrap that draws patients, not radiographs.
+"""Confidence intervals by bootstrap over patients, each drawn with all its radiographs (cluster bootstrap).
 
-Radiographs of one patient resemble each other; drawing them one by one would count the same evidence several times.
+Radiographs of one patient are correlated: drawn separately, they would count the same evidence several times.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from pneumo.evaluation import weighted
 from pneumo.evaluation.scores import Result
-from pneumo.evaluation.weighted import Draws, Statistic
+from pneumo.evaluation.weighted_scores import Draws, Statistic, ratio
 
 DRAWS = 2000
-LEVEL = 0.95
-UNDEFINED_AT_MOST = 0.05
-"""Share of the draws that may give no value. Where more do, what is left is no sample of what might have been."""
+CONFIDENCE_LEVEL = 0.95
+MAX_UNDEFINED = 0.05
+"""Fraction of draws that may be undefined. With more, the others are not a sample of the statistic's distribution."""
 _BLOCK = 250
 
 
 class Estimate(Result):
-    """A value and its 95 % interval; both ends are None where the data give none."""
+    """A value and its 95 % confidence interval, whose ends are None where the data give none."""
 
     value: float | None
     low: float | None = None
@@ -32,87 +32,81 @@ class Estimate(Result):
 
 
 @dataclass(frozen=True)
-class Share:
-    """Some of the radiographs, and which of them hit; both (N,)."""
+class Proportion:
+    """Successes among some of the radiographs, both (N,): sensitivity counts correct predictions among the PNEUMONIA."""
 
-    hit: npt.NDArray[np.bool_]
+    success: npt.NDArray[np.bool_]
     among: npt.NDArray[np.bool_]
 
+    def statistic(self, patient: npt.NDArray[Any]) -> Statistic:
+        """Return the proportion by weights of the patients in sorted order: sums over patients, not their many radiographs."""
+        patients, index = np.unique(patient, return_inverse=True)
+        masks = (self.success & self.among, self.among)
+        counts = np.stack([np.bincount(index, weights=mask, minlength=patients.size) for mask in masks], axis=1)
 
-def patient_bootstrap(
-    patient: npt.ArrayLike, statistics: Mapping[str, Statistic], *, draws: int = DRAWS, seed: int = 0
-) -> dict[str, Draws]:
-    """Evaluate statistics on samples of patients, drawn with replacement, each with all its radiographs.
+        def proportion(weights: Draws) -> Draws:
+            successes, trials = (weights @ counts).T
+            return ratio(successes, trials)
 
-    The same patients and seed give the same draws: differences of two models on the same radiographs may be taken draw by draw.
+        return proportion
 
-    Args:
-        patient: (N,), whose radiograph it is.
 
-    Returns:
-        The values of each statistic, (draws, …), nan where a draw gives none.
+def patient_bootstrap(patient: npt.ArrayLike, statistics: Mapping[str, Statistic], *, seed: int = 0) -> dict[str, Draws]:
+    """Values of statistics on bootstrap samples of patients, each with all its radiographs: (DRAWS, …), nan where undefined.
+
+    The same patients (N,) and seed give the same samples: two models on the same radiographs can be compared draw by draw.
     """
-    patients, owner = np.unique(np.asarray(patient, dtype=str), return_inverse=True)
-    drawn = _samples(patients.size, draws, seed)
+    patients, index = np.unique(np.asarray(patient, dtype=str), return_inverse=True)
+    samples = _samples(patients.size, seed)
     values: dict[str, list[Draws]] = {name: [] for name in statistics}
-    for start in range(0, draws, _BLOCK):
-        weights = drawn[start : start + _BLOCK, owner].astype(np.float64)
+    for start in range(0, DRAWS, _BLOCK):
+        weights = samples[start : start + _BLOCK, index].astype(np.float64)
         for name, statistic in statistics.items():
             values[name].append(statistic(weights))
     return {name: np.concatenate(blocks) for name, blocks in values.items()}
 
 
 @lru_cache(maxsize=4)
-def _samples(patients: int, draws: int, seed: int) -> npt.NDArray[np.int64]:
-    """Draw patients with replacement: how often each is in each sample. Kept, since all models are scored on the same patients."""
-    return np.random.default_rng(seed).multinomial(patients, np.full(patients, 1 / patients), size=draws)
+def _samples(patients: int, seed: int) -> npt.NDArray[np.int64]:
+    """How often each sample has each patient, (DRAWS, patients); cached, since all models are scored on the same patients."""
+    return np.random.default_rng(seed).multinomial(patients, np.full(patients, 1 / patients), size=DRAWS)
 
 
 def estimates(
-    patient: npt.ArrayLike, scores: Mapping[str, Statistic], shares: Mapping[str, Share] = MappingProxyType({})
+    patient: npt.ArrayLike, scores: Mapping[str, Statistic], proportions: Mapping[str, Proportion] = MappingProxyType({})
 ) -> tuple[dict[str, Estimate], dict[str, Draws]]:
-    """Evaluate scores and shares with their intervals, all on the same draws.
-
-    Returns:
-        The estimates, and the draws that they were made from.
-    """
-    owners = np.asarray(patient, dtype=str)
-    draws = patient_bootstrap(owners, scores)
-    values = {name: float(statistic(np.ones((1, owners.size)))[0]) for name, statistic in scores.items()}
-    for name, each in shares.items():
-        # Counted by patient, so that a draw sums over patients and not over their many radiographs.
-        counts = weighted.counts_by_owner(owners, each.hit, each.among)
-        draws[name] = weighted.share(counts)(_samples(len(counts), DRAWS, 0).astype(np.float64))
-        values[name] = float(weighted.share(counts)(np.ones((1, len(counts))))[0])
-    found = {name: percentile(values[name], draws[name]) for name in draws}
-    for name, each in shares.items():
-        if values[name] in (0, 1):
-            found[name] = exact(int(values[name]), np.unique(owners[each.among]).size)
-    return found, draws
+    """Estimate scores and proportions with confidence intervals on the same samples of patients (N,), and return also the draws."""
+    patients = np.asarray(patient, dtype=str)
+    draws = patient_bootstrap(patients, scores)
+    ones = np.ones((1, patients.size))
+    intervals = {name: percentile_interval(float(statistic(ones)[0]), draws[name]) for name, statistic in scores.items()}
+    number = np.unique(patients).size
+    for name, counted in proportions.items():
+        statistic = counted.statistic(patients)
+        draws[name] = statistic(_samples(number, 0).astype(np.float64))
+        value, trials = float(statistic(np.ones((1, number)))[0]), np.unique(patients[counted.among]).size
+        intervals[name] = exact_interval(int(value), trials) if value in (0, 1) else percentile_interval(value, draws[name])
+    return intervals, draws
 
 
-def percentile(value: float, draws: Draws) -> Estimate:
-    """Take the middle 95 % of the draws.
+def percentile_interval(value: float, draws: Draws) -> Estimate:
+    """Percentile interval (Efron 1979): the middle 95 % of the draws.
 
-    No interval where too many draws give no value, nor where nearly all give the same: a bootstrap that saw nothing vary knows
-    nothing of how it varies.
-
-    Args:
-        value: of the radiographs as they are; nan: undefined.
+    There is none where the value is nan, too many draws are, or nearly all are equal: such draws are no measure of variation.
     """
     if np.isnan(value):
         return Estimate(value=None)
     defined = draws[~np.isnan(draws)]
-    if defined.size < (1 - UNDEFINED_AT_MOST) * draws.size:
+    if defined.size < (1 - MAX_UNDEFINED) * draws.size:
         return Estimate(value=value)
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(defined, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return Estimate(value=value, low=float(low), high=float(high)) if low < high else Estimate(value=value)
 
 
-def exact(value: int, patients: int) -> Estimate:
-    """Give Clopper and Pearson's interval of a share of 0 or 1, which no bootstrap draw leaves.
+def exact_interval(value: int, patients: int) -> Estimate:
+    """Exact interval (Clopper & Pearson 1934) of a proportion of 0 or 1, which is the same in all bootstrap draws.
 
-    Every patient counts once: radiographs of one patient are not separate evidence.
+    Every patient counts once: radiographs of one patient are not independent.
     """
-    interval = binomtest(patients * value, patients).proportion_ci(LEVEL, method="exact")
+    interval = binomtest(patients * value, patients).proportion_ci(CONFIDENCE_LEVEL, method="exact")
     return Estimate(value=value, low=float(interval.low), high=float(interval.high))

@@ -1,4 +1,4 @@
-"""What a model would be worth to somebody who uses it: at another threshold, in another clinic, against treating all or none."""
+"""Clinical utility: operating points at fixed sensitivity or specificity, predictive values by prevalence, and net benefit."""
 
 from collections.abc import Sequence
 
@@ -6,39 +6,38 @@ import numpy as np
 import numpy.typing as npt
 
 from pneumo.evaluation.bootstrap import Estimate
-from pneumo.evaluation.operating_point import Fixed
+from pneumo.evaluation.operating_point import FixedQuantity
 from pneumo.evaluation.scores import Labels, Result, Scores
+from pneumo.evaluation.weighted_scores import ratio
 
 PREVALENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
-TARGETS: tuple[tuple[Fixed, float], ...] = (
+TARGETS: tuple[tuple[FixedQuantity, float], ...] = (
     ("sensitivity", 0.95),
     ("sensitivity", 0.97),
     ("specificity", 0.9),
     ("specificity", 0.95),
 )
-CHOICES = tuple(percent / 100 for percent in range(1, 100))
-"""Probabilities of PNEUMONIA at which somebody might begin to treat."""
+THRESHOLD_PROBABILITIES = tuple(percent / 100 for percent in range(1, 100))
 
 
-class FixedPoint(Result):
-    """One of sensitivity and specificity held fast, and what then becomes of both."""
+class FixedOperatingPoint(Result):
+    """Operating point at fixed sensitivity or specificity: the threshold, and both scores at it."""
 
-    fixed: Fixed
+    fixed: FixedQuantity
     target: float
     threshold: float | None
-    """Chosen on shifted validation; None where none reaches the target there."""
-    validation_shifted_sensitivity: Estimate
-    """There, at that threshold."""
-    validation_shifted_specificity: Estimate
-    test_sensitivity: Estimate
-    """On test at that threshold; the target need not be kept."""
-    test_specificity: Estimate
+    """Chosen on shifted validation; None where no threshold reaches the target there."""
+    validation_shifted_sensitivity: Estimate = Estimate(value=None)
+    validation_shifted_specificity: Estimate = Estimate(value=None)
+    test_sensitivity: Estimate = Estimate(value=None)
+    """At that threshold: on test the target can be missed."""
+    test_specificity: Estimate = Estimate(value=None)
     test_read_off: Estimate
-    """The quantity not fixed, with the threshold chosen on test itself: what the ROC curve holds, and nobody could have locked."""
+    """The other quantity at the target, read off the test ROC curve: its threshold is chosen on test and could not be locked."""
 
 
 class PredictiveValues(Result):
-    """Of radiographs called PNEUMONIA the share that are, and of radiographs called NORMAL the share that are, at one prevalence."""
+    """Positive and negative predictive value at one prevalence."""
 
     prevalence: float
     positive: Estimate
@@ -46,46 +45,39 @@ class PredictiveValues(Result):
 
 
 class DecisionCurve(Result):
-    """Net benefit by the probability from which on one treats, as shares of all radiographs."""
+    """Decision curve: net benefit, as a fraction of all radiographs, by threshold probability."""
 
-    choices: tuple[float, ...]
+    threshold_probabilities: tuple[float, ...]
+    """Probabilities of PNEUMONIA at or above which a physician would treat."""
     model: tuple[float, ...]
     treat_all: tuple[float, ...]
-    """Treating none has a net benefit of 0 throughout."""
+    """The net benefit of treating none is 0 throughout."""
 
 
 def predictive_values(
     sensitivity: npt.ArrayLike | None, specificity: npt.ArrayLike | None, prevalence: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Positive and negative predictive value by Bayes' rule, nan where nobody is called so.
-
-    Args:
-        sensitivity: undefined where None or nan, like specificity.
-    """
+    """Positive and negative predictive value by Bayes' theorem; nan where there are no such predictions or a rate is undefined."""
     sensitivity, specificity = np.asarray(sensitivity, dtype=np.float64), np.asarray(specificity, dtype=np.float64)
-    ill_called, well_called = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    ill_passed, well_passed = prevalence - ill_called, (1 - prevalence) - well_called
-    return _share(ill_called, well_called), _share(well_passed, ill_passed)
+    true_positives, false_positives = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    false_negatives, true_negatives = prevalence - true_positives, (1 - prevalence) - false_positives
+    positive = ratio(true_positives, true_positives + false_positives)
+    return positive, ratio(true_negatives, true_negatives + false_negatives)
 
 
-def decision_curve(y_true: Labels, y_score: Scores, choices: Sequence[float] = CHOICES) -> DecisionCurve:
-    """Net benefit of treating wherever y_score ≥ choice (Vickers & Elkin 2006).
+def decision_curve(
+    y_true: Labels, y_score: Scores, threshold_probabilities: Sequence[float] = THRESHOLD_PROBABILITIES
+) -> DecisionCurve:
+    """Net benefit of treating at or above each threshold probability p (Vickers & Elkin 2006).
 
-    Somebody who treats from a probability p on holds one missed pneumonia for as bad as (1 − p) / p needless treatments. So a true
-    positive counts 1, and a false one p / (1 − p) against it.
+    Treating at or above p means that one missed pneumonia is as bad as (1 − p) / p unnecessary treatments: a true positive counts
+    1, a false positive −p / (1 − p).
     """
-    odds = {choice: choice / (1 - choice) for choice in choices}
-    ill = float(np.mean(y_true))
+    thresholds, prevalence = np.array(threshold_probabilities), np.mean(y_true)
+    odds, treated = thresholds / (1 - thresholds), y_score >= thresholds[:, None]
+    net_benefit = np.mean(treated & (y_true == 1), axis=1) - np.mean(treated & (y_true == 0), axis=1) * odds
     return DecisionCurve(
-        choices=tuple(choices),
-        model=tuple(
-            float(np.mean((y_score >= choice) & (y_true == 1)) - np.mean((y_score >= choice) & (y_true == 0)) * odds[choice])
-            for choice in choices
-        ),
-        treat_all=tuple(ill - (1 - ill) * odds[choice] for choice in choices),
+        threshold_probabilities=tuple(threshold_probabilities),
+        model=tuple(net_benefit.tolist()),
+        treat_all=tuple((prevalence - (1 - prevalence) * odds).tolist()),
     )
-
-
-def _share(right: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    called = right + wrong
-    return np.divide(right, called, out=np.full_like(called, np.nan), where=called > 0)

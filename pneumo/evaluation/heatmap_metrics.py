@@ -1,7 +1,7 @@
-"""What heatmaps are worth, where no network has to be asked: a value for each map, nan where the map gives none.
+"""Metrics of heatmaps on arrays: one value for each map, nan where it is undefined.
 
-A map says how strongly each pixel argues, and is never negative. An empty one, all zeros, is a legitimate answer; it is neither
-scaled nor taken for a bad one, but counted.
+A map gives the evidence of each pixel and is never negative. An empty map, zero everywhere, is a legitimate result: it is not
+scaled, and a metric that has no value for it counts it as undefined.
 """
 
 from typing import Any, Self
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from pneumo.evaluation.scores import Result
+from pneumo.evaluation.weighted_scores import ratio
 
 Maps = npt.NDArray[np.floating]
 Masks = npt.NDArray[np.bool_]
@@ -18,86 +19,82 @@ Values = npt.NDArray[np.float64]
 
 TOP_SHARE = 0.2
 BORDER_SHARE = 0.05
-"""Width of the border at each side, as a share of that side. On synthetic radiographs 4 % of the lungs lie there, of the radiograph 19 %."""
+"""Width of the border at each side, as a fraction of that side. It holds 4 % of the lungs of phantoms, and 19 % of the area."""
 CENTRAL_SHARE = 0.2
-"""Width of the band over spine and mediastinum, as a share of the radiograph's. On synthetic radiographs 7 % of the lungs lie there."""
+"""Width of the band over spine and mediastinum, as a fraction of the radiograph's. On phantoms it holds 7 % of the lungs."""
 RANDOMIZATION_LIMIT = 0.5
-"""Mean rank correlation with the maps of shuffled weights from which on a method is flagged.
+"""Mean rank correlation with the maps of weight-randomized models at or above which a method fails the check.
 
-It lies in a gap: with six methods, five models and three shuffles each, a mean was at most 0.32, or at least 0.89 (0013).
+It lies in a gap: with six methods, five models and three randomizations, means were at most 0.32 or at least 0.89 (decision 0013).
 """
 # Resizing leaves rounding errors in a constant map.
-_EVEN = 1e-5
+_CONSTANT_TOLERANCE = 1e-5
 
 
-class MapMeasure(Result):
-    """One measure over many maps."""
+class MapMetric(Result):
+    """Mean of one metric over maps."""
 
     mean: float | None
-    """Over the maps that have a value; None where none has."""
+    """Over the maps for which it is defined; None where there is none."""
     images: int
     undefined: int
-    """Maps without a value."""
+    """Maps for which it is undefined."""
 
     @classmethod
     def of(cls, values: Values) -> Self:
-        """Average the values, (N,), that are defined."""
+        """Average the defined values of (N,)."""
         defined = values[~np.isnan(values)]
         mean = float(defined.mean()) if defined.size else None
         return cls(mean=mean, images=values.size, undefined=values.size - defined.size)
 
 
 def drops(before: Values, after: Values) -> Values:
-    """Share of the class score that goes where only what the map marks is shown (Chattopadhay et al. 2018, Average Drop).
+    """Return the relative drop of each class score when the image is masked by its map (Chattopadhay et al. 2018, Average Drop).
 
-    A score of 0 has nothing to lose.
+    The drop of a score of 0 is 0.
     """
     return np.divide(np.maximum(0, before - after), before, out=np.zeros_like(before), where=before > 0)
 
 
 def increases(before: Values, after: Values) -> Values:
-    """1 where the score rises then, 0 elsewhere (Chattopadhay et al. 2018, Average Increase)."""
+    """Return 1 where the class score rises instead, 0 elsewhere (Chattopadhay et al. 2018, Average Increase)."""
     return (after > before).astype(np.float64)
 
 
-def coherency(maps: Maps, maps_again: Maps) -> Values:
-    """Pearson's correlation of each map with that of the image as masked by it, from -1..1 to 0..1 (Poppi et al. 2021).
+def coherency(maps: Maps, masked_maps: Maps) -> Values:
+    """Return Pearson's correlation of each map with that of the image masked by it, scaled to 0..1 (Poppi et al. 2021).
 
     Undefined where one of them is constant.
     """
-    return (1 + _correlation(_flat(maps), _flat(maps_again), undefined=constant(maps) | constant(maps_again))) / 2
+    return (1 + _correlation(_flat(maps), _flat(masked_maps), undefined=constant(maps) | constant(masked_maps))) / 2
 
 
 def rank_correlation(maps: Maps, others: Maps) -> Values:
-    """Spearman's correlation of each map with the other of its radiograph, equal pixels sharing their mean rank (Adebayo et al. 2018).
+    """Return Spearman's rank correlation of two maps of each image, with mean ranks for ties (Adebayo et al. 2018).
 
     Undefined where one of them is constant.
     """
-    first, second = (rankdata(_flat(each), axis=1) for each in (maps, others))
+    first, second = rankdata(_flat(maps), axis=1), rankdata(_flat(others), axis=1)
     return _correlation(first, second, undefined=constant(maps) | constant(others))
 
 
-def fails_randomization_check(correlations: MapMeasure) -> bool | None:
-    """Whether a method draws much the same without what the network has learned, so that its maps show the radiograph, not the network.
+def fails_randomization_check(correlations: MapMetric) -> bool | None:
+    """Return whether a method's maps hardly depend on the network's weights, and so show the radiograph rather than the network.
 
-    Args:
-        correlations: `rank_correlation` of a method's maps with those that it draws of the network with all weights shuffled.
-
-    Returns:
-        None where fewer than half of the correlations are defined, so that little is known.
+    From the `rank_correlation` of its maps with those of weight-randomized models; None where fewer than half are defined.
     """
     if correlations.mean is None or 2 * correlations.undefined > correlations.images:
         return None
     return correlations.mean >= RANDOMIZATION_LIMIT
 
 
-def area_under(curves: Values) -> Values:
-    """Area under curves (N, points) over 0..1, by trapezoids."""
+def area_under_curves(curves: Values) -> Values:
+    """Return the area under each curve, (N, points) at equal distances over 0..1, by the trapezoidal rule."""
     return np.trapezoid(curves, dx=1 / (curves.shape[1] - 1), axis=1)
 
 
 def pointing_game(maps: Maps, masks: Masks) -> Values:
-    """1 where the map's maximum lies inside the mask, 0 where not (Zhang et al. 2018); shared if several pixels are the maximum.
+    """Return 1 where the map's maximum lies inside the mask, 0 where not (Zhang et al. 2018); of several maxima, the share inside.
 
     Undefined where the map is constant or the mask empty.
     """
@@ -107,42 +104,38 @@ def pointing_game(maps: Maps, masks: Masks) -> Values:
 
 
 def energy_inside(maps: Maps, masks: Masks) -> Values:
-    """Share of the map's sum that lies inside the mask (Wang et al. 2020); undefined where the map or the mask is empty."""
+    """Return the share of each map's sum inside the mask (Wang et al. 2020); undefined where the map or the mask is empty."""
     total, inside = _flat(maps).sum(axis=1), _flat(np.where(masks, maps, 0)).sum(axis=1)
-    undefined = (total <= 0) | ~np.broadcast_to(masks, maps.shape).any(axis=(1, 2))
-    return np.divide(inside, total, out=np.full(len(maps), np.nan), where=~undefined)
+    return ratio(inside, np.where(np.broadcast_to(masks, maps.shape).any(axis=(1, 2)), total, 0))
 
 
-def iou_of_top(maps: Maps, masks: Masks, share: float = TOP_SHARE) -> Values:
-    """Intersection over union of the mask and the map's strongest pixels; a pixel without evidence is never among these.
+def iou_of_top(maps: Maps, masks: Masks) -> Values:
+    """Return the intersection over union of the mask and the map's strongest TOP_SHARE of pixels, without those at zero.
 
-    Undefined where the map is constant or the mask empty. Among equal pixels the first by row counts as the stronger, as in
-    `strongest_first`.
+    Undefined where the map is constant or the mask empty. Ties are broken as in `strongest_first`.
     """
     flat, inside = _flat(maps), _flat(masks).astype(bool)
     top = np.zeros_like(inside)
-    np.put_along_axis(top, strongest_first(maps)[:, : round(share * flat.shape[1])], values=True, axis=1)
+    np.put_along_axis(top, strongest_first(maps)[:, : round(TOP_SHARE * flat.shape[1])], values=True, axis=1)
     top &= flat > 0
-    union = (top | inside).sum(axis=1)
     undefined = constant(maps) | ~inside.any(axis=1)
-    return np.divide((top & inside).sum(axis=1), union, out=np.full(len(maps), np.nan), where=~undefined)
+    return ratio((top & inside).sum(axis=1), np.where(undefined, 0, (top | inside).sum(axis=1)))
 
 
 def auroc_inside(maps: Maps, masks: Masks) -> Values:
-    """Probability that a pixel inside the mask is marked more strongly than one outside, ties counting half.
+    """Return the AUROC of each map's pixels as a classifier of the mask; 0.5 for a constant map.
 
-    A constant map says nothing, which is 0.5. Undefined where the mask is empty or covers the radiograph.
+    Undefined where the mask is empty or covers the whole image.
     """
     inside = _flat(masks).astype(bool)
     positives, negatives = inside.sum(axis=1), (~inside).sum(axis=1)
     ranks = rankdata(_flat(maps), axis=1)
     wins = np.where(inside, ranks, 0).sum(axis=1) - positives * (positives + 1) / 2
-    pairs = (positives * negatives).astype(np.float64)
-    return np.divide(wins, pairs, out=np.full(len(maps), np.nan), where=pairs > 0)
+    return ratio(wins, positives * negatives)
 
 
 def border(height_px: int, width_px: int) -> Masks:
-    """Mask (H, W) of the radiograph's border, where air, shutters and markers are seen."""
+    """Return the mask (H, W) of the image's border, where air, collimator and side markers lie."""
     inside = np.zeros((height_px, width_px), bool)
     rows, columns = (max(1, round(BORDER_SHARE * side)) for side in (height_px, width_px))
     inside[rows:-rows, columns:-columns] = True
@@ -150,7 +143,7 @@ def border(height_px: int, width_px: int) -> Masks:
 
 
 def central_band(height_px: int, width_px: int) -> Masks:
-    """Mask (H, W) of the band over spine and mediastinum, where little lung is seen."""
+    """Return the mask (H, W) of the central band over spine and mediastinum, which holds little lung."""
     mask = np.zeros((height_px, width_px), bool)
     width = max(1, round(CENTRAL_SHARE * width_px))
     left = (width_px - width) // 2
@@ -159,13 +152,13 @@ def central_band(height_px: int, width_px: int) -> Masks:
 
 
 def constant(maps: Maps) -> Masks:
-    """Which maps say the same of every pixel, (N,); empty ones do."""
+    """Return which maps are constant, (N,), up to rounding; empty ones are."""
     flat = _flat(maps)
-    return np.ptp(flat, axis=1) <= _EVEN * np.abs(flat).max(axis=1)
+    return np.ptp(flat, axis=1) <= _CONSTANT_TOLERANCE * np.abs(flat).max(axis=1)
 
 
 def strongest_first(maps: Maps) -> npt.NDArray[np.intp]:
-    """Each map's pixels in falling order, (N, H · W), equal ones by row and column."""
+    """Return the pixels of each map in descending order, (N, H · W), ties by row and column."""
     return np.argsort(-_flat(maps), axis=1, kind="stable")
 
 
@@ -174,7 +167,7 @@ def _flat(maps: npt.NDArray[Any]) -> Values:
 
 
 def _correlation(first: Values, second: Values, *, undefined: Masks) -> Values:
-    """Pearson's correlation of each row with the other's, (N,), in -1..1."""
-    first, second = (each - each.mean(axis=1, keepdims=True) for each in (first, second))
+    """Return Pearson's correlation of the rows of two arrays, (N,), in -1..1."""
+    first, second = (values - values.mean(axis=1, keepdims=True) for values in (first, second))
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return np.clip(np.divide((first * second).sum(axis=1), lengths, out=np.full(len(first), np.nan), where=~undefined), -1, 1)

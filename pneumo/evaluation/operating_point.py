@@ -1,4 +1,7 @@
-"""Where to cut the score: a threshold chosen on validation before the test split is looked at."""
+"""Rules that choose the decision threshold on validation, before the test split is accessed.
+
+Labels y_true, (N,), are 1 where PNEUMONIA; scores y_score, (N,), are the probability of PNEUMONIA, 0..1.
+"""
 
 from typing import Literal
 
@@ -10,98 +13,80 @@ from sklearn.linear_model import LogisticRegression
 from pneumo.evaluation.calibration import logits
 from pneumo.evaluation.scores import HALF, Labels, Scores, checked
 
-Fixed = Literal["sensitivity", "specificity"]
+FixedQuantity = Literal["sensitivity", "specificity"]
 
 
 def youden_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
-    """Choose the threshold, at and above which a model says PNEUMONIA, with the largest sensitivity + specificity (Youden 1950).
+    """Choose the threshold with the largest sensitivity + specificity (Youden 1950); PNEUMONIA is predicted at or above it.
 
-    A whole interval of thresholds makes that same cut, from just above one radiograph's score up to the next one's; its middle is
-    taken, because either end leans on a single radiograph. Where validation is saturated the interval is wide and its middle near
-    0.5: the data do not say more, and the threshold should not pretend that they do. Among cuts that tie, the widest interval wins,
-    being the one that a small shift of the scores upsets least; then the lowest threshold, since a missed pneumonia is the worse
-    mistake.
-
-    Args:
-        y_true: (N,), 1 where PNEUMONIA.
-        y_score: (N,), probability of PNEUMONIA, 0..1.
+    All thresholds between two neighbouring scores give the same decisions. The middle of that interval is returned, because either
+    end depends on a single radiograph: where the scores are saturated the interval is wide and its middle near 0.5, as uncertain as
+    the data. Among equally good intervals the widest is chosen, since small shifts of the scores change it least, then the lowest,
+    since a missed pneumonia is the worse error.
 
     Raises:
         ValueError: a class is missing, or a score is not a probability.
     """
-    labels, scores = checked(y_true, y_score)
-    positives, negatives = _require_both(labels)
-    cuts, cut_of = np.unique(scores, return_inverse=True)
-    # Called PNEUMONIA at each cut, among either class. Whole numbers: ties in fractions would hang on rounding.
-    found = np.bincount(cut_of, weights=labels == 1)[::-1].cumsum()[::-1].astype(int)
-    false_alarms = np.bincount(cut_of, weights=labels == 0)[::-1].cumsum()[::-1].astype(int)
-    youden = found * negatives - false_alarms * positives
-    # Below the lowest score there is no other radiograph: the cut that calls all of them PNEUMONIA is an interval of no width.
-    below = np.concatenate([cuts[:1], cuts[:-1]])
+    labels, scores = _checked_classes(y_true, y_score)
+    thresholds, index = np.unique(scores, return_inverse=True)
+    # Counts at each threshold. Whole numbers: ties of fractions would depend on rounding.
+    true_positives = np.bincount(index, weights=labels == 1)[::-1].cumsum()[::-1].astype(int)
+    false_positives = np.bincount(index, weights=labels == 0)[::-1].cumsum()[::-1].astype(int)
+    youden = true_positives * false_positives[0] - false_positives * true_positives[0]
+    # No radiograph is below the lowest score: the interval of the threshold that predicts all to be PNEUMONIA has no width.
+    below = np.concatenate([thresholds[:1], thresholds[:-1]])
     tied = np.flatnonzero(youden == youden.max())
-    best = tied[np.argmax((cuts - below)[tied])]
-    return _middle(below[best], cuts[best])
+    best = tied[np.argmax((thresholds - below)[tied])]
+    return _middle(below[best], thresholds[best])
 
 
 def balanced_threshold(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> float:
-    """Choose the threshold at which both classes are as likely, if they were as frequent.
+    """Choose the threshold at which both classes would be equally likely if they were equally frequent.
 
-    A logistic regression on the logit of the scores (Platt 1999), each class weighing the same, says where. Youden's cut hangs on
-    the few radiographs next to it and moves with them; this one hangs on all of them.
-
-    Args:
-        y_true: (N,), 1 where PNEUMONIA.
-        y_score: (N,), probability of PNEUMONIA, 0..1.
-
-    Returns:
-        0.5 where higher scores do not speak for PNEUMONIA, since no threshold is then better than another.
+    It is where a logistic regression of the label on the logit of the score (Platt 1999), with balanced class weights, gives 0.5.
+    Youden's threshold depends on the few radiographs next to it and moves with them; this one depends on all.
+    It is 0.5 where higher scores do not indicate PNEUMONIA, since no threshold is then better than another.
 
     Raises:
         ValueError: a class is missing, or a score is not a probability.
     """
-    labels, scores = checked(y_true, y_score)
-    _require_both(labels)
-    # Hardly any penalty: only so that scores which part the classes without a mistake give a finite slope.
+    labels, scores = _checked_classes(y_true, y_score)
+    # A penalty so small that it only keeps the slope finite where the scores separate the classes.
     fitted = LogisticRegression(C=1e3, class_weight="balanced").fit(logits(scores)[:, None], labels)
     slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     return float(expit(-intercept / slope)) if slope > 0 else HALF
 
 
-def threshold_at(y_true: Labels, y_score: Scores, fixed: Fixed, target: float) -> float | None:
-    """Choose the threshold that gives one class its target and the other class the most.
+def threshold_at(y_true: Labels, y_score: Scores, fixed: FixedQuantity, target: float) -> float | None:
+    """Choose the threshold that reaches a target (0..1) of sensitivity or specificity, with the largest value of the other.
 
-    As with `youden_threshold`, a whole interval of thresholds makes the same cut, and its middle is taken.
-
-    Args:
-        target: sensitivity or specificity to reach, 0..1.
-
-    Returns:
-        None where a class is missing or no threshold at a score reaches the target.
+    As in `youden_threshold`, the middle of the interval of equivalent thresholds is returned; None where a class is missing or no
+    score as threshold reaches the target.
     """
     positives, negatives = y_score[y_true == 1], y_score[y_true == 0]
     if not positives.size or not negatives.size:
         return None
-    cuts = np.unique(y_score)
+    thresholds = np.unique(y_score)
     if fixed == "sensitivity":
-        found = 1 - np.searchsorted(np.sort(positives), cuts) / positives.size
-        allowed = np.flatnonzero(found >= target - 1e-12)[-1:]
+        sensitivity = 1 - np.searchsorted(np.sort(positives), thresholds) / positives.size
+        chosen = np.flatnonzero(sensitivity >= target - 1e-12)[-1:]
     else:
-        passed = np.searchsorted(np.sort(negatives), cuts) / negatives.size
-        allowed = np.flatnonzero(passed >= target - 1e-12)[:1]
-    if not allowed.size:
+        specificity = np.searchsorted(np.sort(negatives), thresholds) / negatives.size
+        chosen = np.flatnonzero(specificity >= target - 1e-12)[:1]
+    if not chosen.size:
         return None
-    best = int(allowed[0])
-    return _middle(cuts[max(best - 1, 0)], cuts[best])
+    return _middle(thresholds[max(chosen[0] - 1, 0)], thresholds[chosen[0]])
 
 
-def _require_both(labels: Labels) -> tuple[int, int]:
-    positives, negatives = int((labels == 1).sum()), int((labels == 0).sum())
-    if not positives or not negatives:
-        raise ValueError(f"a threshold needs both classes on validation: got {negatives} NORMAL and {positives} PNEUMONIA")
-    return positives, negatives
+def _checked_classes(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[Labels, Scores]:
+    labels, scores = checked(y_true, y_score)
+    if np.unique(labels).size == 1:
+        normal, pneumonia = np.bincount(labels, minlength=2)
+        raise ValueError(f"a threshold needs both classes on validation: got {normal} NORMAL and {pneumonia} PNEUMONIA")
+    return labels, scores
 
 
-def _middle(below: float, cut: float) -> float:
-    middle = float(below + cut) / 2
-    # Between neighbouring floating-point numbers there is no middle, and the lower one would make another cut.
-    return middle if middle > below else float(cut)
+def _middle(below: float, threshold: float) -> float:
+    middle = float(below + threshold) / 2
+    # Adjacent floating-point numbers have no middle, and the lower one would give other decisions.
+    return middle if middle > below else float(threshold)

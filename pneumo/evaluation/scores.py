@@ -1,13 +1,15 @@
-"""What one model scores on one split.
+"""Predictions of one model on one part, and their scores: AUROC, average precision, cross-entropy, and scores at a threshold.
 
-PNEUMONIA is the positive class (1), NORMAL the negative (0). A value that the data cannot give, such as the sensitivity without a
-single PNEUMONIA, is None: neither 0 nor 1 would be true.
+PNEUMONIA is the positive class (1), NORMAL the negative (0). A score that is undefined, such as the sensitivity without any
+PNEUMONIA, is None and not 0 or 1.
 """
 
-from typing import Self
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import (
     accuracy_score,
@@ -20,21 +22,44 @@ from sklearn.metrics import (
 
 HALF = 0.5
 PNEUMONIA_SUBTYPES = ("bacterial", "viral", "unknown")
-# Where Keras clips a probability in its own cross-entropy. A float32 sigmoid rounds to exactly 1, and would cost an infinite loss.
+# Keras clips probabilities here in its cross-entropy: a float32 sigmoid can be exactly 1, which would make the loss infinite.
 CLIP = 1e-7
 
 Labels = npt.NDArray[np.integer]
 Scores = npt.NDArray[np.floating]
+Part = Literal["validation", "validation_shifted", "test"]
+PARTS: tuple[Part, ...] = ("validation", "validation_shifted", "test")
+"""Parts on which models are scored. Shifted validation has several views of each validation radiograph."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Labels and predicted probabilities of the radiographs of one part, (N,) each."""
+
+    y_true: Labels
+    y_score: Scores
+    patient: npt.NDArray[np.str_]
+    subtype: npt.NDArray[np.str_]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Self:
+        """Take the columns y_true, y_score, patient and subtype of a table."""
+        kinds = {"y_true": int, "y_score": float, "patient": str, "subtype": str}
+        return cls(**{name: table[name].to_numpy(kind) for name, kind in kinds.items()})
+
+    def correct(self, threshold: float) -> npt.NDArray[np.bool_]:
+        """Return which radiographs are classified correctly at a threshold, (N,)."""
+        return (self.y_score >= threshold) == (self.y_true == 1)
 
 
 class Result(BaseModel):
-    """Numbers that travel as JSON; unknown names are refused."""
+    """Base of everything that is saved as JSON: immutable, finite numbers, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Averages(Result):
-    """Precision, recall and F1: of one class, or averaged over both."""
+    """Precision, recall and F1 of one class, or averaged over both."""
 
     precision: float | None
     recall: float | None
@@ -49,14 +74,14 @@ class ClassScores(Averages):
 
 
 class SubtypeScores(Result):
-    """How many of one kind of pneumonia are found."""
+    """Sensitivity for one subtype of pneumonia."""
 
     images: int
     sensitivity: float | None
 
 
 class OperatingPoint(Result):
-    """What follows from saying PNEUMONIA wherever y_score ≥ threshold."""
+    """Confusion matrix and scores at one threshold: PNEUMONIA is predicted where y_score ≥ threshold."""
 
     threshold: float
     accuracy: float
@@ -69,21 +94,21 @@ class OperatingPoint(Result):
     normal: ClassScores
     pneumonia: ClassScores
     macro: Averages
-    """Plain mean of the two classes."""
+    """Unweighted mean of the two classes."""
     weighted: Averages
     """Mean of the two classes, weighted by their support."""
     subtypes: dict[str, SubtypeScores]
-    """By bacterial, viral and unknown pneumonia; for the normals see `specificity`."""
+    """By subtype: bacterial, viral, unknown."""
 
     @classmethod
     def of(cls, y_true: Labels, y_score: Scores, subtype: npt.NDArray[np.str_], threshold: float) -> Self:
-        """Count and score the decisions at one threshold."""
+        """Compute the confusion matrix and the scores at a threshold."""
         y_pred = (y_score >= threshold).astype(int)
         counts = confusion_matrix(y_true, y_pred, labels=[0, 1])
         precision, recall, f1, support = precision_recall_fscore_support(y_true, y_pred, labels=[0, 1], zero_division=np.nan)
         by_class = np.stack([precision, recall, f1], axis=1)
-        # Averaged here and not by scikit-learn, whose macro average silently leaves an undefined class out.
-        # The weighted one may: that class has no radiographs, hence no weight.
+        # Averaged here, because scikit-learn's macro average silently omits an undefined class.
+        # The weighted average may omit it: a class without radiographs has no weight.
         present = support > 0
         normal, pneumonia = (ClassScores(**_named(row), support=int(number)) for row, number in zip(by_class, support, strict=True))
         return cls(
@@ -99,35 +124,35 @@ class OperatingPoint(Result):
             pneumonia=pneumonia,
             macro=Averages(**_named(by_class.mean(axis=0))),
             weighted=Averages(**_named(np.average(by_class[present], axis=0, weights=support[present]))),
-            subtypes={name: _found(y_pred[(y_true == 1) & (subtype == name)]) for name in PNEUMONIA_SUBTYPES},
+            subtypes={name: _subtype_scores(y_pred[(y_true == 1) & (subtype == name)]) for name in PNEUMONIA_SUBTYPES},
         )
 
 
 class Evaluation(Result):
-    """Everything about one model on one split."""
+    """All scores of one model on one part."""
 
     images: int
     loss: float
-    """Binary cross-entropy, probabilities clipped as Keras clips them."""
+    """Binary cross-entropy, with probabilities clipped as in Keras."""
     auroc: float | None
     average_precision: float | None
     half: OperatingPoint
-    """At 0.5, where the reference systems cut."""
+    """At the threshold 0.5, as the reference systems."""
     locked: OperatingPoint
     """At the threshold locked on validation."""
 
 
 def evaluate(y_true: npt.ArrayLike, y_score: npt.ArrayLike, subtype: npt.ArrayLike, threshold: float) -> Evaluation:
-    """Score one model on one split.
+    """Compute all scores of one model on one part.
 
     Args:
         y_true: (N,), 1 where PNEUMONIA.
         y_score: (N,), probability of PNEUMONIA, 0..1.
         subtype: (N,), "normal", "bacterial", "viral" or "unknown".
-        threshold: the one locked on validation, 0..1.
+        threshold: locked on validation, 0..1.
 
     Raises:
-        ValueError: lengths differ, a split is empty, or a score is not a probability.
+        ValueError: lengths differ, there are no radiographs, or a score is not a probability.
     """
     labels, scores = checked(y_true, y_score)
     subtypes = np.asarray(subtype, dtype=str)
@@ -145,15 +170,15 @@ def evaluate(y_true: npt.ArrayLike, y_score: npt.ArrayLike, subtype: npt.ArrayLi
 
 
 def checked(y_true: npt.ArrayLike, y_score: npt.ArrayLike) -> tuple[Labels, Scores]:
-    """Return labels and scores as arrays, the scores in double precision, if they can be scored at all.
+    """Return labels and scores as arrays, the scores in double precision, after checking that they are valid.
 
     Raises:
-        ValueError: lengths differ, there are none, a label is not 0 or 1, or a score is not a probability.
+        ValueError: lengths differ, they are empty, a label is not 0 or 1, or a score is not a probability.
     """
     labels, scores = np.asarray(y_true), np.asarray(y_score, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != scores.shape or labels.size == 0:
         raise ValueError(
-            f"need as many labels as scores, in one dimension, and at least one: got {labels.shape} and {scores.shape}"
+            f"need as many labels as scores, in one dimension and at least one: got shapes {labels.shape} and {scores.shape}"
         )
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"labels are 0 (NORMAL) or 1 (PNEUMONIA), not {np.setdiff1d(labels, (0, 1))[:3]}")
@@ -169,5 +194,5 @@ def _named(values: npt.NDArray[np.float64]) -> dict[str, float | None]:
     }
 
 
-def _found(y_pred: Labels) -> SubtypeScores:
+def _subtype_scores(y_pred: Labels) -> SubtypeScores:
     return SubtypeScores(images=y_pred.size, sensitivity=float(y_pred.mean()) if y_pred.size else None)

@@ -1,37 +1,22 @@
-"""A model's mistakes, explained: pictures of each case and one JSON file that describes them."""
+"""Gallery of a model's mistakes: radiograph, heatmap and overlay of each, and one JSON file that describes them."""
 
-import json
-import tempfile
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pneumo.config import ExplanationMethod, Resize
-from pneumo.explain.activations import Label
-from pneumo.explain.cam import resize_maps
+from pneumo.config import ExplanationMethod
+from pneumo.explain.cam import labels, resize_maps
 from pneumo.explain.explainer import Explainer
-from pneumo.figures import heatmap as render
-from pneumo.radiographs.decode import decode
-from pneumo.radiographs.view import for_overlay
+from pneumo.figures.heatmap import heatmap, overlay, scale_to_maximum
+from pneumo.files import replace_folder
+from pneumo.radiographs.decode import decode, decode_for_overlay
+from pneumo.radiographs.raster import unreadable_as_user_error
+from pneumo.results.gallery import FILE, ExplainedMistake, MistakeGallery, PictureFiles
+from pneumo.results.model import ModelRecord
 
 PICTURE_HEIGHT_PX = 320
-
-
-def most_confident_mistakes(predictions: pd.DataFrame, threshold: float, cases: int) -> pd.DataFrame:
-    """Pick up to `cases` false positives and as many false negatives, the most confident first; ties by path.
-
-    Args:
-        predictions: columns path, patient, y_true, y_score.
-
-    Returns:
-        These columns and `kind`, "false_positive" or "false_negative".
-    """
-    wrong = predictions[(predictions["y_score"] >= threshold) != (predictions["y_true"] == 1)]
-    false_positives = wrong[wrong["y_true"] == 0].sort_values(["y_score", "path"], ascending=[False, True]).head(cases)
-    false_negatives = wrong[wrong["y_true"] == 1].sort_values(["y_score", "path"]).head(cases)
-    return pd.concat([false_positives.assign(kind="false_positive"), false_negatives.assign(kind="false_negative")])
 
 
 def write_gallery(
@@ -41,66 +26,52 @@ def write_gallery(
     *,
     method: ExplanationMethod,
     root: Path,
-    image_size_px: int,
-    resize: Resize,
-    threshold: float,
+    record: ModelRecord,
     model_sha256: str,
 ) -> None:
-    """Explain each mistake for the class that the model predicted, and put the finished gallery in place of an older one.
+    """Explain each mistake for the predicted class, and replace an older gallery when all are written.
 
     Args:
-        folder: of this gallery alone.
-        mistakes: as `most_confident_mistakes` gives them.
+        mistakes: as returned by `most_confident_mistakes`.
         root: folder that the radiographs' paths are relative to.
-        image_size_px: side of the model's input.
-        model_sha256: of the model file, so that the report does not show the heatmaps as another model's.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-        unfinished = Path(beside, "unfinished")
-        unfinished.mkdir()
-        cases = []
+    with replace_folder(folder) as unfinished:
+        explained = {}
         for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
-            pictures, case = _explain(mistake, explainer, method, root=root, image_size_px=image_size_px, resize=resize)
-            case["threshold"] = threshold
-            # By number: a radiograph's own name may hold anything.
-            case["files"] = {name: f"case-{number:02d}-{name}.png" for name in pictures}
-            for name, picture in pictures.items():
-                picture.save(unfinished / case["files"][name])
-            cases.append(case)
-        (unfinished / "cases.json").write_text(json.dumps({"model_sha256": model_sha256, "cases": cases}, indent=1))
-        if folder.exists():
-            folder.rename(Path(beside, "replaced"))
-        unfinished.rename(folder)
+            probability, false_positive = mistake["y_score"], mistake["kind"] == "false_positive"
+            true, predicted = labels([not false_positive, false_positive])
+            pixels, radiograph = _decode(root / mistake["path"], record)
+            maps = explainer.maps(pixels[None, ..., None], predicted, [method])[method]
+            explained[number] = ExplainedMistake(
+                kind=mistake["kind"],
+                path=mistake["path"],
+                patient=str(mistake["patient"]),
+                true_label=true,
+                predicted_label=predicted,
+                explained_class="any class" if method == "lots" else predicted,
+                probability=probability,
+                confidence=probability if false_positive else 1 - probability,
+                threshold=record.threshold,
+                method=method,
+                layer=explainer.layer_of(method),
+                empty=not maps.any(),
+                files=_write_pictures(unfinished, number, radiograph, resize_maps(maps, *radiograph.shape)[0]),
+            )
+        gallery = MistakeGallery(model_sha256=model_sha256, mistakes=tuple(explained.values()))
+        (unfinished / FILE).write_text(gallery.model_dump_json(indent=1))
 
 
-def _explain(
-    mistake: dict[Any, Any], explainer: Explainer, method: ExplanationMethod, *, root: Path, image_size_px: int, resize: Resize
-) -> tuple[dict[str, Image.Image], dict[str, Any]]:
-    false_positive = mistake["kind"] == "false_positive"
-    predicted: Label = "PNEUMONIA" if false_positive else "NORMAL"
-    truth: Label = "NORMAL" if false_positive else "PNEUMONIA"
-    file = root / mistake["path"]
-    pixels = decode(file, image_size_px, resize)[None, ..., None]
-    single_map = explainer.maps(pixels, predicted, [method])[method]
-    radiograph = for_overlay(file, PICTURE_HEIGHT_PX, resize)
-    strength = render.as_share_of_maximum(resize_maps(single_map, *radiograph.shape)[0])
-    pictures = {
-        "original": Image.fromarray(radiograph),
-        "heatmap": render.heatmap(strength),
-        "overlay": render.overlay(radiograph, strength),
-    }
-    probability = mistake["y_score"]
-    return pictures, {
-        "kind": mistake["kind"],
-        "path": mistake["path"],
-        "patient": str(mistake["patient"]),
-        "true_label": truth,
-        "predicted_label": predicted,
-        "explained_class": "any class" if method == "lots" else predicted,
-        "probability": probability,
-        "confidence": probability if false_positive else 1 - probability,
-        "method": method,
-        "layer": explainer.layer_of(method),
-        "empty": not single_map.any(),
-    }
+def _decode(file: Path, record: ModelRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Return a radiograph as the model takes it, and as it is shown."""
+    with unreadable_as_user_error(file):
+        return decode(file, record.image_size_px, record.resize), decode_for_overlay(file, PICTURE_HEIGHT_PX, record.resize)
+
+
+def _write_pictures(folder: Path, number: int, radiograph: np.ndarray, values: np.ndarray) -> PictureFiles:
+    """Write the pictures of a mistake, named by its number: the file name of a radiograph may contain any character."""
+    files = PictureFiles(**{name: f"mistake-{number:02d}-{name}.png" for name in PictureFiles.model_fields})
+    scaled = scale_to_maximum(values)
+    Image.fromarray(radiograph).save(folder / files.original)
+    heatmap(scaled).save(folder / files.heatmap)
+    overlay(radiograph, scaled).save(folder / files.overlay)
+    return files

@@ -1,125 +1,79 @@
-"""What each layer of a network makes of one radiograph: kernels, activations and Grad-CAM (003, section 9)."""
-
-from dataclasses import dataclass
+"""Inspection of a network's layers for one radiograph: kernels, activations and Grad-CAM (Pineschi 2024, section 9)."""
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pneumo.explain.activations import CONVOLUTIONS, Label, activation_model, as_float32, flat_layers, members, spatial_layers
-from pneumo.explain.cam import grad_cam, signs_of
+from pneumo.explain.activations import (
+    CONVOLUTIONS,
+    Label,
+    activations_and_gradients,
+    feature_map_layers,
+    flat_layers,
+    members,
+    with_activations,
+)
+from pneumo.explain.cam import class_signs, grad_cam, resize_maps
+from pneumo.figures.inspection import Inspection, Layer
 
 LAYERS = 12
-"""Layers that are looked into at most; ResNet50 has 49 convolutional activations."""
+"""Layers inspected at most, evenly spaced; ResNet50 has 49 convolutional activations."""
 CHANNELS = 8
-"""Channels of a layer that are looked at: its strongest."""
-
-Values = npt.NDArray[np.float32]
+"""Channels of a layer inspected at most: the strongest."""
 
 
-@dataclass(frozen=True)
-class Layer:
-    """What one layer makes of a radiograph.
-
-    Attributes:
-        channels: that the layer has.
-        strongest: numbers of those with the greatest mean magnitude, the greatest first, (k,).
-        activations: theirs, (k, h, w); not negative after a ReLU.
-        grad_cam: (h, w), not negative; all zeros where nothing here argues for the class.
-    """
-
-    name: str
-    channels: int
-    strongest: npt.NDArray[np.intp]
-    activations: Values
-    grad_cam: Values
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A network on one radiograph, from the first convolution to the last activation.
-
-    Attributes:
-        pixels: the radiograph as the network is given it, (H, W), grey values in 0..255.
-        target: the class that Grad-CAM argues for.
-        networks: that the model is an ensemble of; the first of them is what is inspected. 1: no ensemble.
-        kernel_layer: name of the first convolution.
-        kernels: its weights, (k, height, width). Before a backbone a radiograph is three equal channels: their weights are summed.
-        layers: from the first to the last, evenly chosen where the network has more than `LAYERS`.
-        layers_in_all: convolutional activations that the network has.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    target: Label
-    networks: int
-    kernel_layer: str
-    kernels: Values
-    layers: tuple[Layer, ...]
-    layers_in_all: int
-
-
-def inspect(model: keras.Model, pixels: npt.NDArray[np.uint8], target: Label) -> Inspection:
-    """Look into a network, or into the first member of an ensemble, while it looks at one radiograph: in one pass for all layers.
+def inspect(
+    model: keras.Model, pixels: npt.NDArray[np.uint8], target: Label, radiograph: npt.NDArray[np.uint8] | None = None
+) -> Inspection:
+    """Inspect a network, or the first member of an ensemble, in one pass for all layers.
 
     Args:
-        model: has a layer named `logit`, as every model that is registered.
-        pixels: (H, W), of the side that the model takes, grey values in 0..255.
+        pixels: input of the model, (H, W), grey values in 0..255.
+        target: class that Grad-CAM explains.
+        radiograph: the same radiograph as it is to be shown, (H', W'); none: the pixels.
 
     Raises:
         UserError: the model has no convolutional layer.
     """
     networks = members(model)
-    network = networks[0]
-    found = _activation_layers(network)
-    chosen = [found[index] for index in np.linspace(0, len(found) - 1, min(LAYERS, len(found))).round().astype(int)]
-    evidence = _evidence(activation_model(network, chosen), as_float32(pixels[None, ..., None]), target)
-    first = next(one for one in flat_layers(network) if isinstance(one, CONVOLUTIONS))
+    network, shown = networks[0], pixels if radiograph is None else radiograph
+    layers = _activation_layers(network)
+    selected = [layers[index] for index in np.linspace(0, len(layers) - 1, min(LAYERS, len(layers))).round().astype(int)]
+    image = tf.constant(pixels[None, ..., None], tf.float32)
+    pairs = activations_and_gradients(with_activations(network, selected), image, class_signs(target, 1)[:, None])
+    first = next(layer for layer in flat_layers(network) if isinstance(layer, CONVOLUTIONS))
     return Inspection(
-        pixels=pixels,
+        radiograph=shown,
         target=target,
         networks=len(networks),
         kernel_layer=first.name,
         kernels=np.moveaxis(first.get_weights()[0].sum(axis=2), -1, 0),
-        layers=tuple(_looked_at(layer.name, *those) for layer, those in zip(chosen, evidence, strict=True)),
-        layers_in_all=len(found),
+        layers=tuple(_inspect_layer(layer.name, *pair, *shown.shape) for layer, pair in zip(selected, pairs, strict=True)),
+        layers_in_network=len(layers),
     )
 
 
 def _activation_layers(network: keras.Model) -> list[keras.layers.Layer]:
-    """Find where each convolution's result is what later layers go by: after the activation function, not before or between.
+    """Return the layers whose output is a convolution's after its activation function, not before it or in between.
 
-    The last convolutional layer is always there, since heatmaps are drawn of it.
+    The last convolutional layer is always one of them, since it is the one that heatmaps explain.
     """
-    *before, last = spatial_layers(network)
-    return [*(one for one in before if _is_activation(one)), last]
+    *before, last = feature_map_layers(network)
+    return [*(layer for layer in before if _is_activation(layer)), last]
 
 
 def _is_activation(layer: keras.layers.Layer) -> bool:
-    if isinstance(layer, (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)):
-        return True
-    return getattr(layer, "activation", keras.activations.linear) is not keras.activations.linear
+    linear, types = keras.activations.linear, (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)
+    return isinstance(layer, types) or getattr(layer, "activation", linear) is not linear
 
 
-def _evidence(opened: keras.Model, image: Values, target: Label) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Each layer's activations, and the gradient of the class's logit with respect to them, (1, h, w, c) each."""
-    tensor = tf.constant(image)
-    with tf.GradientTape() as tape:
-        # Without this a model whose weights are all frozen leaves nothing on the tape.
-        tape.watch(tensor)
-        *activations, logit = opened(tensor, training=False)
-        score = signs_of(target, 1) * logit
-    gradients = tape.gradient(score, activations)
-    return [(tf.cast(one, tf.float32), tf.cast(of_it, tf.float32)) for one, of_it in zip(activations, gradients, strict=True)]
-
-
-def _looked_at(name: str, activations: tf.Tensor, gradients: tf.Tensor) -> Layer:
-    channels: Values = np.moveaxis(activations.numpy()[0], -1, 0)
+def _inspect_layer(name: str, activations: tf.Tensor, gradients: tf.Tensor, height: int, width: int) -> Layer:
+    channels: npt.NDArray[np.float32] = np.moveaxis(activations.numpy()[0], -1, 0)
     strongest = np.argsort(-np.abs(channels).mean(axis=(1, 2)), kind="stable")[:CHANNELS]
     return Layer(
         name=name,
         channels=len(channels),
-        strongest=strongest,
         activations=channels[strongest],
-        grad_cam=grad_cam(activations, gradients).numpy()[0],
+        grad_cam=resize_maps(grad_cam(activations, gradients).numpy(), height, width)[0],
     )

@@ -1,7 +1,7 @@
-"""How every figure of the report is drawn.
+"""Style and drawing functions that the figures of the report share.
 
-Drawn on Figure objects, never through pyplot: nothing global is left behind, and no display is needed. Text is never read as
-mathematics: the name of a recipe may hold a dollar sign.
+Figures are drawn on `Figure` objects and not through pyplot, which needs a display and keeps global state. Text is never parsed as
+mathematics: the name of a recipe may contain a dollar sign.
 """
 
 import base64
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from pneumo.evaluation.bootstrap import Estimate
+from pneumo.evaluation.scores import Part
 
 COLOURS = sns.color_palette("colorblind")
 LINES = ("-", "--", "-.", ":")
@@ -34,90 +35,102 @@ STYLE: dict[Any, Any] = {
     "figure.constrained_layout.h_pad": 0.12,
     "figure.constrained_layout.w_pad": 0.12,
 }
+in_report_style = mpl.rc_context(STYLE)
+"""Decorator of functions that draw a figure of the report."""
 DPI = 170
+REFERENCE_COLOUR = "#999999"
+"""Of lines to compare with, such as chance."""
+BAND_COLOUR = "#f1f1f1"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image file of the report."""
+    """An image file of the report with its alternative text and caption."""
 
     name: str
-    """File name. Numbered, never made from a radiograph's or a recipe's name."""
+    """File name, never made from the name of a radiograph or recipe."""
     alt: str
     caption: str
     png: bytes
     width: int
+    """In pixels, as the height."""
     height: int
 
 
-def canvas(inches: tuple[float, float], title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    """Start a figure of one panel."""
+class SeriesStyle(NamedTuple):
+    """Colour, line and marker of one series of a figure, such as a model."""
+
+    colour: tuple[float, float, float]
+    line: str
+    marker: str
+
+
+def series_style(position: int) -> SeriesStyle:
+    """Return the style of the series at a position: the same for a model in every figure."""
+    return SeriesStyle(COLOURS[position % len(COLOURS)], LINES[position % len(LINES)], MARKERS[position % len(MARKERS)])
+
+
+def new_figure(inches: tuple[float, float], title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    """Create a figure with one panel."""
     figure = Figure(figsize=inches, layout="constrained")
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x, ylabel=y)
     return figure, axes
 
 
-def finished(figure: Figure, synthetic: bool, *, name: str, alt: str, caption: str) -> Picture:
-    """Stamp a figure where its radiographs are synthetic, and make the image of it."""
+def to_picture(figure: Figure, synthetic: bool, *, name: str, alt: str, caption: str) -> Picture:
+    """Render a figure as a PNG, stamped where its radiographs are synthetic."""
     for axes in figure.axes:
         sns.despine(ax=axes)
     if synthetic:
-        # In the picture as well: figures are copied out of pages.
+        # In the image as well as in the caption: figures are copied out of pages.
         figure.supxlabel("synthetic phantom radiographs, no patients", fontsize=8, color="#a03000", x=0.98, ha="right")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return given(buffer.getvalue(), name=name, alt=alt, caption=caption)
+    return picture_of(buffer.getvalue(), name=name, alt=alt, caption=caption)
 
 
-def given(png: bytes, *, name: str, alt: str, caption: str) -> Picture:
-    """Take over an image that was drawn before."""
+def picture_of(png: bytes, *, name: str, alt: str, caption: str) -> Picture:
+    """Return a picture from the bytes of a PNG."""
     with Image.open(io.BytesIO(png)) as image:
         width, height = image.size
     return Picture(name=name, alt=alt, caption=caption, png=png, width=width, height=height)
 
 
-def embedded(picture: Picture) -> str:
-    """Write a picture as an address that needs no file beside the page."""
+def data_uri(picture: Picture) -> str:
+    """Return a picture as a data URI, for a page that is one file."""
     return f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
 
 
 class Mark(NamedTuple):
-    """How a score is marked."""
+    """Marker of the scores on one part."""
 
     colour: int
     marker: str
     filled: bool
 
 
-SEEN = Mark(0, "o", filled=False)
-"""What was seen before test."""
-CHANGED = Mark(2, "s", filled=False)
-"""The same under acquisition shift."""
-TESTED = Mark(1, "o", filled=True)
+MARKS: dict[Part, Mark] = {
+    "validation": Mark(0, "o", filled=False),
+    "validation_shifted": Mark(2, "s", filled=False),
+    "test": Mark(1, "o", filled=True),
+}
 
 
-def dot(axes: Axes, estimate: Estimate, row: float, mark: Mark) -> None:
-    """Mark a score and its interval on one row of a panel."""
+def draw_estimate(axes: Axes, estimate: Estimate, y: float, mark: Mark) -> None:
+    """Draw a score and its interval at a height of a panel; nothing where it is undefined."""
     if estimate.value is None:
         return
     if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [row, row], color=COLOURS[mark.colour], linewidth=2)
-    axes.plot(estimate.value, row, **_dot(mark), markersize=7, clip_on=False, zorder=5)
+        axes.plot([estimate.low, estimate.high], [y, y], color=COLOURS[mark.colour], linewidth=2)
+    axes.plot(estimate.value, y, **_marker(mark), markersize=7, clip_on=False, zorder=5)
 
 
-def dot_label(axes: Axes, label: str, mark: Mark) -> None:
-    """Give the marks of one kind their entry in the legend."""
-    axes.plot([], [], **_dot(mark), label=label)
+def label_mark(axes: Axes, label: str, mark: Mark) -> None:
+    """Add a mark to the legend."""
+    axes.plot([], [], **_marker(mark), label=label)
 
 
-def _dot(mark: Mark) -> dict[str, Any]:
+def _marker(mark: Mark) -> dict[str, Any]:
     colour = mpl.colors.to_hex(COLOURS[mark.colour])
     return {"marker": mark.marker, "linestyle": "none", "color": colour, "markerfacecolor": colour if mark.filled else "white"}
-
-
-def rounded(number: float | None) -> str:
-    """Write a score with three decimals; almost perfect is not written as perfect."""
-    if number is None:
-        return "–"
-    return "> 0.999" if 0.9995 <= number < 1 else f"{number:.3f}"  # noqa: PLR2004

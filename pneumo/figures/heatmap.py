@@ -1,38 +1,41 @@
-"""Radiographs and maps as pictures."""
+"""Colouring of saliency maps: heatmaps, and overlays on radiographs."""
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Perceptually uniform, and readable without colour vision; its dark end stands for "nothing here".
-COLOURS = "inferno"
-# At the peak of a map the overlay still shows a good part of the radiograph below.
-PEAK_OPACITY = 0.6
+# Perceptually uniform and readable with colour vision deficiency; black stands for no evidence.
+COLOUR_MAP = "inferno"
+# The radiograph stays visible below the maximum of a map.
+MAXIMUM_OPACITY = 0.6
+
+Map = npt.NDArray[np.float32]
 
 
-def heatmap(strength: npt.NDArray[np.float32]) -> Image.Image:
-    """Draw a map (H, W), values in 0..1, in perceptual colours."""
-    return Image.fromarray(_coloured(strength))
+def heatmap(values: Map) -> Image.Image:
+    """Draw a map (H, W) with values in 0..1 in colours."""
+    return Image.fromarray(colours(values))
 
 
-def overlay(pixels: npt.NDArray[np.uint8], strength: npt.NDArray[np.float32]) -> Image.Image:
-    """Lay a map over its radiograph, the more opaque the stronger; where the map is empty the radiograph is untouched.
+def overlay(radiograph: npt.NDArray[np.uint8], values: Map) -> Image.Image:
+    """Blend a map over its radiograph, with an opacity in proportion to the map: where it is zero the radiograph is unchanged.
 
     Args:
-        pixels: (H, W), grey values.
-        strength: (H, W), values in 0..1.
+        radiograph: (H, W), grey values.
+        values: (H, W), in 0..1.
     """
-    opacity = PEAK_OPACITY * strength[..., None]
-    blended = (1 - opacity) * pixels[..., None] + opacity * _coloured(strength)
+    opacity = MAXIMUM_OPACITY * values[..., None]
+    blended = (1 - opacity) * radiograph[..., None] + opacity * colours(values)
     return Image.fromarray(blended.round().astype(np.uint8))
 
 
-def as_share_of_maximum(single_map: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scale a map to 0..1 by its own maximum; an empty one stays empty."""
-    peak = single_map.max()
-    return single_map / peak if peak > 0 else single_map
+def scale_to_maximum(values: Map) -> Map:
+    """Divide a map by its maximum; a map of zeros stays zero."""
+    maximum = values.max()
+    return values / maximum if maximum > 0 else values
 
 
-def _coloured(strength: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return (mpl.colormaps[COLOURS](strength)[..., :3] * 255).round().astype(np.uint8)
+def colours(values: Map, colour_map: str = COLOUR_MAP) -> npt.NDArray[np.uint8]:
+    """Return the colours (H, W, 3) of values in 0..1."""
+    return (mpl.colormaps[colour_map](values)[..., :3] * 255).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Our figures on test beside what others report of the official test split."""
+"""Figure of the report's models beside published reference systems."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,57 +7,60 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from pneumo.evaluation.model_statistics import ModelStatistics
-from pneumo.figures.drawing import COLOURS, STYLE, TESTED, Picture, dot, finished, rounded
-from pneumo.results.registered import RegisteredModel
+from pneumo.figures.drawing import COLOURS, MARKS, REFERENCE_COLOUR, Picture, draw_estimate, in_report_style, to_picture
+from pneumo.results.formatting import rounded
+from pneumo.results.model import RegisteredModel
 
-_WIDTH_INCHES = 7.6
-_QUOTED = "#555555"
-# Name of the score in what others report, and path of ours.
-SHOWN = {"accuracy": "locked.accuracy", "auroc": "auroc"}
-TITLES = {"accuracy": "Accuracy", "auroc": "AUROC"}
+WIDTH_INCHES = 7.6
+SYSTEM_COLOUR = "#555555"
+# Score of a reference system, its path in an Evaluation and the title of its panel.
+SHOWN = {"accuracy": ("locked.accuracy", "Accuracy"), "auroc": ("auroc", "AUROC")}
 
 
-def beside_reference(
+@in_report_style
+def reference_comparison(
     models: Sequence[RegisteredModel],
     statistics: Sequence[ModelStatistics],
-    trusted: RegisteredModel,
+    selected: RegisteredModel,
     systems: Sequence[Mapping[str, Any]],
 ) -> Picture:
-    """Draw accuracy and AUROC of every model with their intervals, and below what others report.
-
-    Args:
-        trusted: the model whose row is set in bold.
-        systems: as `reference_systems` gives them.
-    """
+    """Draw accuracy and AUROC of every model on test with their intervals, the selected one in bold, above published systems."""
     names = [model.name for model in models] + [system["short"] for system in systems]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH_INCHES, 1.1 + 0.3 * len(names)), layout="constrained")
-        panels = figure.subplots(1, len(SHOWN), sharey=True)
-        for axes, (score, path) in zip(panels, SHOWN.items(), strict=True):
-            for row, each in enumerate(statistics):
-                dot(axes, each.certainty["test"].scores[path], row, TESTED)
-            for row, system in enumerate(systems, start=len(models)):
-                axes.plot(system.get(score, float("nan")), row, "D", color=_QUOTED, markersize=5)
-            axes.axhline(len(models) - 0.5, color="#999999", linewidth=1)
-            axes.set_title(TITLES[score])
-        panels[0].set_yticks(range(len(names)), names)
-        panels[0].set_ylim(len(names) - 0.5, -0.5)
-        labels = panels[0].get_yticklabels()
-        labels[[model.version for model in models].index(trusted.version)].set_fontweight("bold")
-        for label in labels[: len(models)]:
-            label.set_color(mpl.colors.to_hex(COLOURS[TESTED.colour]))
-        ours = "; ".join(
-            f"{model.name} {rounded(each.certainty['test'].scores['locked.accuracy'].value)}"
-            for model, each in zip(models, statistics, strict=True)
-        )
-        best = max(systems, key=lambda system: system["accuracy"])
-        return finished(
-            figure,
-            synthetic=False,
-            name="reference.png",
-            alt=f"Accuracy and AUROC on test beside {len(systems)} reference systems. Accuracy: {ours}; the highest of the"
-            f" reference systems: {rounded(best['accuracy'])}, {best['short']}.",
-            caption=f"Above: this report's models on {models[0].facts.test.images} test radiographs, at the locked threshold, with"
-            " 95 % intervals by patient bootstrap; in bold the one to trust. Below: what others report of the official test split"
-            " of 624 radiographs, at 0.5; they give no intervals, and some no AUROC.",
-        )
+    figure = Figure(figsize=(WIDTH_INCHES, 1.1 + 0.3 * len(names)), layout="constrained")
+    panels = figure.subplots(1, len(SHOWN), sharey=True)
+    for axes, (score, (path, title)) in zip(panels, SHOWN.items(), strict=True):
+        for row, estimates in enumerate(statistics):
+            draw_estimate(axes, estimates.certainty["test"].scores[path], row, MARKS["test"])
+        for row, system in enumerate(systems, start=len(models)):
+            axes.plot(system.get(score, float("nan")), row, "D", color=SYSTEM_COLOUR, markersize=5)
+        axes.axhline(len(models) - 0.5, color=REFERENCE_COLOUR, linewidth=1)
+        axes.set_title(title)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    for label, model in zip(panels[0].get_yticklabels(), models, strict=False):
+        label.set_color(mpl.colors.to_hex(COLOURS[MARKS["test"].colour]))
+        label.set_fontweight("bold" if model.version == selected.version else "normal")
+    return to_picture(
+        figure,
+        synthetic=False,
+        name="reference.png",
+        alt=_alternative_text(models, statistics, systems),
+        caption=f"Above the line: models of this report on {models[0].record.test.images} test radiographs, at the locked"
+        " threshold, with 95 % intervals by patient bootstrap; the selected model in bold. Below: results published for the"
+        " official test split of 624 radiographs, at 0.5; their sources give no intervals, and some give no AUROC.",
+    )
+
+
+def _alternative_text(
+    models: Sequence[RegisteredModel], statistics: Sequence[ModelStatistics], systems: Sequence[Mapping[str, Any]]
+) -> str:
+    path, _ = SHOWN["accuracy"]
+    accuracies = "; ".join(
+        f"{model.name} {rounded(estimates.certainty['test'].scores[path].value)}"
+        for model, estimates in zip(models, statistics, strict=True)
+    )
+    best = max(systems, key=lambda system: system["accuracy"])
+    return (
+        f"Accuracy and AUROC on test beside {len(systems)} reference systems. Accuracy: {accuracies}; the highest of the"
+        f" reference systems: {rounded(best['accuracy'])}, {best['short']}."
+    )

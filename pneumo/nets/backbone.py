@@ -1,4 +1,4 @@
-"""Networks of keras.applications under a head of our own: frozen first, then fine-tuned from the top."""
+"""Backbones of keras.applications with a new head, for two-phase transfer learning."""
 
 import warnings
 from pathlib import Path
@@ -14,34 +14,39 @@ from pneumo.nets.imagenet import imagenet_weights
 
 BACKBONE, FEATURES = "backbone", "features"
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-# What each backbone was trained on, as scale and offset of grey values in 0..255, channel by channel. Three equal channels are the
-# same in RGB and in BGR, so of Keras' "caffe" mode only the order of the means is left.
+# Input of each pretrained backbone, as scale and offset of grey values in 0..255 by channel. Three equal channels are the same in
+# RGB and in BGR, so of Keras' "caffe" mode only the order of the means remains.
 _CAFFE = (np.ones(3), -np.array([103.939, 116.779, 123.68]))
 _SYMMETRIC = (np.full(3, 1 / 127.5), np.full(3, -1.0))
 _STANDARDISED = (1 / (255 * _IMAGENET_DEVIATION), -_IMAGENET_MEAN / _IMAGENET_DEVIATION)
 _PREPROCESSING: dict[Architecture, tuple[np.ndarray, np.ndarray]] = {
     "ResNet50": _CAFFE,
     "InceptionV3": _SYMMETRIC,
+    "Xception": _SYMMETRIC,
     "VGG16": _CAFFE,
     "DenseNet121": _STANDARDISED,
     "ConvNeXtTiny": _STANDARDISED,
 }
-# ConvNeXt alone would standardise by itself: under a mixed policy that happens in bfloat16, which has eight bits for a grey value.
+# Only ConvNeXt contains its preprocessing: under a mixed policy it would run in bfloat16, which has eight bits for a grey value.
 _OPTIONS: dict[Architecture, dict[str, Any]] = {"ConvNeXtTiny": {"include_preprocessing": False}}
 
 
-def build(settings: Backbone, image_size_px: int) -> keras.Model:
-    """A frozen backbone, its own preprocessing before it, pooled features and a dense head behind it.
+def build(settings: Backbone, image_size_px: int, seed: int = 0) -> keras.Model:
+    """A frozen backbone with its preprocessing, global average pooling and a dense head.
 
-    The backbone is called as for inference whatever the model is called for: its batch normalisation keeps the statistics it came
-    with. Preprocessing, features and head are float32 whatever the policy, so that features can be cached without loss.
+    The backbone always runs in inference mode: its batch normalization keeps the pretrained statistics. Preprocessing, features and
+    head are float32 under every dtype policy, so that features can be cached without loss.
+
+    Args:
+        seed: of random initial weights and of dropout; becomes Keras' global seed.
 
     Returns:
         Model from (N, H, W, 1), grey values in 0..255, to (N, 1), the probability of PNEUMONIA.
 
     Raises:
-        UserError: the image is too small for the backbone, or its weights cannot be had.
+        UserError: the image is too small for the backbone, or its weights cannot be loaded.
     """
+    keras.utils.set_random_seed(seed)
     inputs = keras.Input((image_size_px, image_size_px, 1), name="radiograph")
     scale, offset = _PREPROCESSING[settings.architecture]
     x = layers.Concatenate(dtype="float32", name="grey_in_three_channels")([inputs, inputs, inputs])
@@ -52,25 +57,25 @@ def build(settings: Backbone, image_size_px: int) -> keras.Model:
 
 
 def build_head(settings: Backbone, width: int) -> keras.Model:
-    """The head alone, from (N, width) features to (N, 1), with the layers and names it has in the whole model."""
+    """The head alone, from features (N, width) to (N, 1), with the layers and names that it has in the whole model."""
     inputs = keras.Input((width,), name=FEATURES)
     return keras.Model(inputs, _head(settings, inputs), name="head")
 
 
 def feature_extractor(model: keras.Model) -> keras.Model:
-    """The part of a whole model that ends in the pooled features."""
+    """The part of a whole model up to the pooled features."""
     return keras.Model(model.input, model.get_layer(FEATURES).output, name="feature_extractor")
 
 
 def put_on(head: keras.Model, model: keras.Model) -> None:
-    """Give a whole model the weights of a head trained alone."""
+    """Copy the weights of a separately trained head into a whole model."""
     for layer in head.layers:
         if layer.weights:
             model.get_layer(layer.name).set_weights(layer.get_weights())
 
 
 def unfreeze(model: keras.Model, fraction: float) -> None:
-    """Let the upper layers of the backbone learn, but no batch normalisation."""
+    """Make the upper layers of the backbone trainable, except batch normalization."""
     backbone = model.get_layer(BACKBONE)
     first = len(backbone.layers) - round(fraction * len(backbone.layers))
     backbone.trainable = True
@@ -108,14 +113,14 @@ def _backbone(settings: Backbone, image_size_px: int) -> keras.Model:
 def _load(backbone: keras.Model, file: Path, architecture: Architecture) -> None:
     wanted = f"`resnet50.network.weights`: {file}"
     if not file.is_file():
-        raise UserError(f"{wanted} is no file; name weights of {architecture} without its classifier, imagenet or none")
+        raise UserError(f"{wanted} is not a file; give a weights file of {architecture} without its classifier, imagenet or none")
     try:
         with warnings.catch_warnings():
-            # Where a file does not fit, Keras warns of every container of layers before it raises what says it all.
+            # For a file that does not fit, Keras warns about every layer container before it raises the error.
             warnings.simplefilter("ignore", UserWarning)
             backbone.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"{wanted} does not hold the weights of {architecture} without its classifier, in Keras' .weights.h5 or .h5 "
-            f"({' '.join(str(error).split())[:200]}); name another file, imagenet or none"
+            f"({' '.join(str(error).split())[:200]}); give another file, imagenet or none"
         ) from error

@@ -1,4 +1,4 @@
-"""The plain CNN family: every recipe of it is a configuration of one builder."""
+"""Plain CNNs: blocks of convolution and max-pooling, then one dense layer."""
 
 import keras
 from keras import layers
@@ -10,13 +10,12 @@ from pneumo.nets.seeds import Seeds
 def build(settings: Cnn, image_size_px: int, seed: int = 0, dropout: type[layers.Dropout] = layers.Dropout) -> keras.Model:
     """Blocks of 3 × 3 convolution, ReLU and 2 × 2 max-pooling, one dense layer, one logit.
 
-    Convolutions are unpadded, as in the reference notebooks. The model takes raw grey values and rescales them itself, so that
-    nobody can forget to; the logit and the probability are float32 whatever the policy, for under bfloat16 a probability has
-    three digits.
+    Convolutions are unpadded, as in the reference systems. Rescaling is part of the model; the logit and the probability are
+    float32 under every dtype policy, because a bfloat16 probability has three digits.
 
     Args:
         seed: of the initial weights and of dropout.
-        dropout: what drops out; a search brings its own, whose rate can change.
+        dropout: class of the dropout layers; a search uses one whose rate is a variable.
 
     Returns:
         Model from (N, H, W, 1), grey values in 0..255, to (N, 1), the probability of PNEUMONIA.

@@ -1,4 +1,4 @@
-"""Several networks as one model."""
+"""An ensemble of networks as one model."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from keras import layers
 
 
 def build(members: Sequence[keras.Model]) -> keras.Model:
-    """One model whose logit is the mean of its members' logits: the geometric mean of their odds (Hinton 2002).
+    """A model whose logit is the mean of its members' logits, the geometric mean of their odds (Hinton 2002).
 
     Args:
-        members: each from (N, H, W, 1), grey values in 0..255, by way of a layer named `logit`; of the same image size.
+        members: each from (N, H, W, 1), grey values in 0..255, with a layer named `logit`; of the same image size.
 
     Returns:
         Model from (N, H, W, 1) to (N, 1), the probability of PNEUMONIA.

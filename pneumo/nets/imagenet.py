@@ -1,15 +1,16 @@
-"""The ImageNet weights of keras.applications: the very files that Keras fetches, where Keras keeps them."""
+"""ImageNet weights of keras.applications: the files that Keras downloads, in Keras' cache."""
 
 import hashlib
 import os
 import urllib.request
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import rich.progress
 
 from pneumo.config import Architecture
 from pneumo.errors import UserError
+from pneumo.files import open_atomically
 
 ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 TIMEOUT_SECONDS = 10
@@ -22,7 +23,7 @@ class WeightsFile(NamedTuple):
     path: str
     """Below ADDRESS."""
     digest: str
-    """MD5 or SHA-256, whichever Keras checks it by."""
+    """MD5 or SHA-256, whichever Keras verifies."""
 
 
 FILES: dict[Architecture, WeightsFile] = {
@@ -30,6 +31,7 @@ FILES: dict[Architecture, WeightsFile] = {
     "InceptionV3": WeightsFile(
         "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5", "bcbd6486424b2319ff4ef7d526e38f63"
     ),
+    "Xception": WeightsFile("xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
     "VGG16": WeightsFile("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
     "DenseNet121": WeightsFile(
         "densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", "30ee3e1110167f948a6b9946edeeb738"
@@ -41,27 +43,23 @@ FILES: dict[Architecture, WeightsFile] = {
 
 
 def imagenet_weights(architecture: Architecture) -> Path:
-    """Find a backbone's weights in Keras' cache, or fetch them into it.
+    """A backbone's weights file in Keras' cache, downloaded where it is missing.
 
-    Keras' own `get_file` has no time limit, deletes a file that somebody put there by hand when a download fails, and raises bare
-    exceptions; so the fetching is done here.
+    Keras' `get_file` has no time limit, deletes a file that was placed by hand when a download fails, and raises bare exceptions;
+    so the download is done here.
 
     Raises:
-        UserError: they are not there and cannot be fetched, or the file there is another one.
+        UserError: the file is missing and cannot be downloaded, or its digest is wrong.
     """
     wanted = FILES[architecture]
     address, file = ADDRESS + wanted.path, keras_cache() / Path(wanted.path).name
     remedy = f"put {address} at {file}, or go without by `--resnet50.network.weights none`"
     if not file.exists():
-        partly = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            _fetch(address, partly)
-            partly.replace(file)
+            with open_atomically(file) as stream:
+                _fetch(address, stream)
         except OSError as error:
-            raise UserError(f"ImageNet weights of {architecture} cannot be fetched ({error}): {remedy}") from error
-        finally:
-            partly.unlink(missing_ok=True)
+            raise UserError(f"ImageNet weights of {architecture} cannot be downloaded ({error}): {remedy}") from error
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "md5" if len(wanted.digest) == _MD5_DIGITS else "sha256").hexdigest()
     if digest != wanted.digest:
@@ -72,12 +70,12 @@ def imagenet_weights(architecture: Architecture) -> Path:
 
 
 def keras_cache() -> Path:
-    """Where Keras keeps the weights of its applications."""
+    """Folder where Keras caches the weights of its applications."""
     return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
-def _fetch(address: str, file: Path) -> None:
-    with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer, file.open("wb") as stream:  # noqa: S310 - https
+def _fetch(address: str, stream: BinaryIO) -> None:
+    with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - https
         length = int(answer.headers["Content-Length"])
         with rich.progress.wrap_file(answer, length, description=f"Fetching {Path(address).name}") as watched:
             while block := watched.read(2**20):

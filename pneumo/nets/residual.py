@@ -1,4 +1,4 @@
-"""A small residual network (He et al. 2016) for grey radiographs, trained from scratch."""
+"""A small residual network (He et al. 2016) for grey images, trained from scratch."""
 
 import keras
 from keras import layers
@@ -8,11 +8,11 @@ from pneumo.nets.seeds import Seeds
 
 
 def build(settings: ResidualCnn, image_size_px: int, seed: int = 0) -> keras.Model:
-    """A stem that halves the side twice, then stages of residual blocks, each stage at half the side of the last, and one logit.
+    """A stem of stride 4, then stages of residual blocks, each at half the resolution of the last, global pooling and one logit.
 
-    Features are pooled over the whole radiograph before the logit, so that the network counts what it finds and does not learn where on
-    the radiograph a patient's outline ended. Convolutions are padded and followed by batch normalisation; the last normalisation of every
-    block starts at zero, so that training begins with the identity (Goyal et al. 2017, section 5.1).
+    Features are pooled over the whole image before the logit, so that the network cannot learn where on the image a patient's
+    outline ends. Convolutions are padded and followed by batch normalization; the last normalization of every block starts at zero,
+    so that each block starts as the identity (Goyal et al. 2017, section 5.1).
 
     Args:
         seed: of the initial weights and of dropout.
@@ -45,7 +45,7 @@ def build(settings: ResidualCnn, image_size_px: int, seed: int = 0) -> keras.Mod
 
 
 def _block(x: keras.KerasTensor, filters: int, seeds: Seeds, name: str) -> keras.KerasTensor:
-    """Add two convolutions to their input; where the number of channels changes, a 1 × 1 convolution brings the input to it."""
+    """A residual block of two convolutions, with a 1 × 1 convolution as shortcut where the number of channels changes."""
     y = layers.Activation("relu", name=f"{name}_relu_1")(_convolution(x, filters, seeds, f"{name}_convolution_1"))
     y = _convolution(y, filters, seeds, f"{name}_convolution_2", gamma="zeros")
     if x.shape[-1] != filters:

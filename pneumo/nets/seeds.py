@@ -4,9 +4,9 @@ import random
 
 
 class Seeds:
-    """Seeds drawn one after another from the seed of a recipe.
+    """Seeds of the layers, drawn one after another from the seed of a recipe.
 
-    Keras' own default draws from Python's global generator, from which a cluster's other threads draw at the same time.
+    By default Keras draws them from Python's global generator, which other threads of a cluster worker use at the same time.
     """
 
     def __init__(self, seed: int) -> None:

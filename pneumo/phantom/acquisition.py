@@ -1,4 +1,4 @@
-"""One synthetic radiograph: a chest framed, exposed, developed and marked, with the truth about it."""
+"""Acquisition of a synthetic radiograph: framing, exposure, collimation and side marker, with ground-truth masks."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from scipy.special import expit
 
 from pneumo.phantom.lesions import LUNG_CM, Pneumonia, lesion
 from pneumo.phantom.thorax import AIR_FOR_SOFT, BONE, SOFT_TISSUE, Chest
-from pneumo.phantom.xray import Array, Exposure, Rays, detect, develop
+from pneumo.phantom.xray import Array, Exposure, Rays, detect, to_grey
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class SyntheticRadiograph:
-    """A developed radiograph and where lungs, lesion and side marker are on it, all (H, W)."""
+    """A radiograph, and the masks of lungs, lesion and side marker; all (H, W)."""
 
     grey: NDArray[np.uint8]
     lung: Mask
@@ -26,27 +26,20 @@ class SyntheticRadiograph:
 
 @dataclass(frozen=True)
 class AcquisitionSettings:
-    """How a department frames and marks its radiographs; each radiograph is drawn uniformly within."""
+    """Ranges of framing and marker, from which each radiograph draws uniformly."""
 
     aspect_ratio: tuple[float, float] = (1.15, 1.5)
     """Width over height."""
     marker_grey: tuple[float, float] = (200, 255)
     """Grey value of the side marker."""
     marker_size: tuple[float, float] = (0.045, 0.085)
-    """Size of its letter, as a share of the radiograph's height."""
-
-
-DEFAULT_ACQUISITION = AcquisitionSettings()
+    """Size of its letter as a share of the radiograph's height."""
 
 
 def take_radiograph(
-    chest: Chest,
-    pneumonia: Pneumonia,
-    height_px: int,
-    rng: np.random.Generator,
-    acquisition: AcquisitionSettings = DEFAULT_ACQUISITION,
+    chest: Chest, pneumonia: Pneumonia, height_px: int, rng: np.random.Generator, acquisition: AcquisitionSettings
 ) -> SyntheticRadiograph:
-    """One exposure; framing, dose, contrast, shutters and marker are drawn without regard to the disease."""
+    """Simulate one exposure; framing, dose, contrast, collimation and marker are drawn independently of the disease."""
     width_px = round(height_px * rng.uniform(*acquisition.aspect_ratio))
     pixel_cm = rng.uniform(14.5, 16.5) / chest.patient.scale / height_px
     centre = (rng.normal(0, 0.4), rng.normal(-0.6, 0.4))
@@ -58,22 +51,22 @@ def take_radiograph(
         mediastinum=rng.uniform(0.77, 0.83),
         latitude=rng.uniform(2.0, 2.4),
     )
-    # A stream of its own: how much noise is drawn depends on the lesion, and the marker must not.
+    # A separate random stream: the number of noise draws depends on the lesion, and the marker must not.
     noise = rng.spawn(1)[0]
     lungs = chest.lungs(rays)
     added, diseased = lesion(pneumonia, chest, rays, lungs)
     depth = _optical_depth(chest, rays, pixel_cm, lungs) + added
-    grey = develop(detect(depth, pixel_cm, exposure, noise), exposure) * _shutters(depth.shape, rng)
+    grey = to_grey(detect(depth, pixel_cm, exposure, noise), exposure) * _collimation(depth.shape, rng)
     marker = _marker(depth.shape, acquisition, rng)
     aerated = np.sum(list(lungs.values()), axis=0) > LUNG_CM
     return SyntheticRadiograph(np.rint(np.maximum(grey, marker) * 255).astype(np.uint8), aerated, diseased, marker > 0)
 
 
 def _optical_depth(chest: Chest, rays: Rays, pixel_cm: float, lungs: dict[int, Array]) -> Array:
-    """Attenuation of the healthy chest: soft tissue, less the air in it, more the bone and the blood."""
+    """Optical depth of the healthy chest, (H, W): soft tissue minus air plus bone and blood."""
     aerated = np.sum(list(lungs.values()), axis=0)
     skeleton = chest.ribs(rays) + chest.spine(rays) + chest.shoulder_girdle(rays)
-    # The airways' air is halved: what overlaps them is not told apart, and a full void would look punched out.
+    # The airways' air is halved: tissue that overlaps them is not modelled, and full air would look like a hole.
     return np.maximum(
         SOFT_TISSUE * (chest.soft_tissue(rays) - 0.5 * chest.airways(rays))
         - AIR_FOR_SOFT * aerated
@@ -83,8 +76,8 @@ def _optical_depth(chest: Chest, rays: Rays, pixel_cm: float, lungs: dict[int, A
     )
 
 
-def _shutters(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """The collimated field: 1 inside, 0 beyond its soft edges, some of which lie outside the radiograph."""
+def _collimation(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Collimated field: 1 inside, 0 beyond its soft edges, some of which lie outside the radiograph."""
     left, right, top, bottom = rng.uniform(-0.06, 0.04, 4)
     y, x = (np.linspace(0, 1, length, dtype=np.float32) for length in shape)
     row = expit((y - top) / 0.003) * expit((1 - bottom - y) / 0.003)
@@ -93,7 +86,7 @@ def _shutters(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
 
 def _marker(shape: tuple[int, ...], acquisition: AcquisitionSettings, rng: np.random.Generator) -> Array:
-    """The lead letter of one side, R or L, at that side's edge of the radiograph."""
+    """Grey values of the side marker, the letter R or L near that side's edge; 0 elsewhere."""
     height, width = shape
     letter = rng.choice(["R", "L"], p=[0.8, 0.2])
     across, down, size = rng.uniform(0.04, 0.12), rng.uniform(0.06, 0.6), rng.uniform(*acquisition.marker_size)

@@ -1,59 +1,58 @@
-"""The phantom cohort: synthetic radiographs of children with known lesions, in the layout and naming of Kermany's cohort.
+"""Phantom cohort: synthetic radiographs of children with known lesions, laid out and named as those of Kermany et al. (2018).
 
-Nothing about acquisition (field, aspect ratio, exposure, marker, compression, radiographs a child) depends on the label, unless the
-settings plant a shortcut.
+Acquisition (collimation, aspect ratio, exposure, marker, compression, radiographs per child) is independent of the label, unless
+the settings plant a shortcut.
 """
 
 import hashlib
 import itertools
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image
 
 from pneumo import config
-from pneumo.errors import UserError
+from pneumo.files import remove_partial, replace_folder, writing
 from pneumo.parallel import in_parallel
-from pneumo.phantom.acquisition import DEFAULT_ACQUISITION, AcquisitionSettings, Mask, SyntheticRadiograph, take_radiograph
+from pneumo.phantom.acquisition import AcquisitionSettings, Mask, SyntheticRadiograph, take_radiograph
 from pneumo.phantom.lesions import Subtype, draw_pneumonia
 from pneumo.phantom.thorax import Chest, draw_patient, draw_posture
 
 GENERATOR = "2"
-"""Part of the folder's key: raise it when the same settings are to give other pixels, or other masks."""
+"""Version of the generator, part of the folder's name: increment it when the same settings give other pixels or masks."""
 JPEG_QUALITY = 90
 FOLDER = "chest_xray"
-MARKER = "SYNTHETIC"
-"""A file beside that folder, so that a phantom is known as one also where it is given as data."""
-# Each planted shortcut: the acquisition at the NORMAL of train, at its PNEUMONIA, and everywhere else, where both kinds are mixed.
+MASKS, MASK_KINDS = "masks", ("lung", "lesion", "marker")
+SYNTHETIC = "SYNTHETIC"
+"""File next to that folder, by which a phantom cohort that is given as data is recognized as synthetic."""
+# Acquisition settings of each planted shortcut: NORMAL of train, PNEUMONIA of train, and val and test, which mix both.
 ACQUISITIONS = {
-    "none": (DEFAULT_ACQUISITION, DEFAULT_ACQUISITION, DEFAULT_ACQUISITION),
-    # Brighter alone is not enough: small networks did not learn it even beside the faintest lesions.
+    "none": (AcquisitionSettings(), AcquisitionSettings(), AcquisitionSettings()),
+    # Also larger: small networks did not learn a marker that was only brighter, even with the faintest lesions.
     "marker": (
         AcquisitionSettings(marker_grey=(140, 190)),
         AcquisitionSettings(marker_grey=(205, 255), marker_size=(0.13, 0.2)),
         AcquisitionSettings(marker_grey=(140, 255), marker_size=(0.045, 0.2)),
     ),
-    "aspect": (AcquisitionSettings(aspect_ratio=(1.15, 1.3)), AcquisitionSettings(aspect_ratio=(1.35, 1.5)), DEFAULT_ACQUISITION),
+    "aspect": (AcquisitionSettings(aspect_ratio=(1.15, 1.3)), AcquisitionSettings(aspect_ratio=(1.35, 1.5)), AcquisitionSettings()),
 }
 
 
 @dataclass(frozen=True)
 class Child:
-    """One synthetic patient: where its radiographs go, and what is to be seen on them."""
+    """A synthetic patient: split, disease, and number in the file names."""
 
     split: str
     subtype: Subtype
     number: int
     index: int
-    """Its place in the whole cohort, of which its random draws are seeded."""
+    """Position in the whole cohort, which seeds the random draws."""
 
     def radiograph_path(self, radiograph: int) -> Path:
-        """Path below the cohort's folder, named as Kermany names it; radiographs count from 1."""
+        """Path below the cohort's folder, in the naming of Kermany et al.; radiographs are numbered from 1."""
         if self.subtype == "normal":
             prefix = "NORMAL2-IM" if self.split == "test" else "IM"
             return Path(self.split, "NORMAL", f"{prefix}-{self.number:04d}-{radiograph:04d}.jpeg")
@@ -62,69 +61,56 @@ class Child:
 
 
 def write_cohort(settings: config.Phantom, directory: Path) -> Path:
-    """Write the cohort below `directory`, or find it there finished; the folder of its radiographs.
-
-    It is built beside its place and moved there whole, so that a killed run leaves nothing that looks like a cohort.
+    """Write the phantom cohort below `directory`, unless it is there already, and return the folder of its radiographs.
 
     Raises:
-        UserError: nothing can be written in `directory`.
+        UserError: the disk is full, or `directory` cannot be written.
     """
     key = hashlib.sha256(f"{GENERATOR} {settings.model_dump_json()}".encode()).hexdigest()[:12]
-    finished, partial = directory / f"phantom-{key}", directory / f".phantom-{key}.partial"
-    if finished.exists():
-        return finished / FOLDER
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(directory / f".phantom-{key}.lock"):
-            if not finished.exists():
-                shutil.rmtree(partial, ignore_errors=True)
-                _write_radiographs(settings, partial)
-                partial.replace(finished)
-    except OSError as error:
-        raise UserError(f"{directory}: the phantom cohort cannot be written ({error.strerror}); set cohort.cache_dir.") from error
-    return finished / FOLDER
+    folder = directory / f"phantom-{key}"
+    if not folder.exists():
+        with writing(directory, "cohort.cache_dir"):
+            directory.mkdir(parents=True, exist_ok=True)
+            with FileLock(directory / f".phantom-{key}.lock"):
+                if not folder.exists():
+                    remove_partial(directory, folder.name)
+                    with replace_folder(folder) as partial:
+                        _write_radiographs(settings, partial)
+    return folder / FOLDER
 
 
 def is_phantom(folder: Path) -> bool:
     """Whether this is the folder of a phantom cohort's radiographs."""
-    return (folder.parent / MARKER).exists()
+    return (folder.parent / SYNTHETIC).exists()
 
 
-def masks(root: Path, path: str) -> tuple[Mask, Mask]:
-    """Lungs and lesion of the radiograph at `path` below `root`, the folder that `write_cohort` returned."""
-    return _mask(root, path, "lung"), _mask(root, path, "lesion")
-
-
-def marker(root: Path, path: str) -> Mask:
-    """The side marker of that radiograph, which is what the shortcut of that name plants."""
-    return _mask(root, path, "marker")
-
-
-def _mask(root: Path, path: str, kind: Literal["lung", "lesion", "marker"]) -> Mask:
-    return np.asarray(Image.open((root.parent / "masks" / path).with_suffix(f".{kind}.png")))
+def masks(root: Path, path: str) -> tuple[Mask, Mask, Mask]:
+    """Masks of lungs, lesion and side marker, (H, W) each, of the radiograph at `path` below `root`, the cohort's folder."""
+    base = root.parent / MASKS / path
+    lung, lesion, marker = (np.asarray(Image.open(base.with_suffix(f".{kind}.png"))) for kind in MASK_KINDS)
+    return lung, lesion, marker
 
 
 def _write_radiographs(settings: config.Phantom, folder: Path) -> None:
     children = list(_children(settings))
     for _ in in_parallel(lambda child: _write_child(child, settings, folder), children, "Phantom cohort"):
         pass
-    (folder / MARKER).write_text("Synthetic radiographs made by pneumo: they show nothing about patients.\n")
+    (folder / SYNTHETIC).write_text("Synthetic radiographs made by pneumo: they show nothing about patients.\n")
 
 
 def _write_child(child: Child, settings: config.Phantom, folder: Path) -> None:
     for number, radiograph in enumerate(radiographs(child, settings), start=1):
         path = child.radiograph_path(number)
-        file, base = folder / FOLDER / path, folder / "masks" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        base.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(radiograph.grey).save(file, quality=JPEG_QUALITY)
-        Image.fromarray(radiograph.lung).save(base.with_suffix(".lung.png"))
-        Image.fromarray(radiograph.lesion).save(base.with_suffix(".lesion.png"))
-        Image.fromarray(radiograph.marker).save(base.with_suffix(".marker.png"))
+        image, base = folder / FOLDER / path, folder / MASKS / path
+        for file in (image, base):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(radiograph.grey).save(image, quality=JPEG_QUALITY)
+        for kind in MASK_KINDS:
+            Image.fromarray(getattr(radiograph, kind)).save(base.with_suffix(f".{kind}.png"))
 
 
 def _children(settings: config.Phantom) -> Iterator[Child]:
-    """All patients: a third healthy, the rest half bacterial, half viral; 72 % train, 2 % val, the rest test."""
+    """All patients: one third healthy, the rest half bacterial, half viral; 72 % train, 2 % val, the rest test."""
     indices = itertools.count()
     healthy = settings.patients // 3
     bacterial = (settings.patients - healthy) // 2
@@ -137,15 +123,10 @@ def _children(settings: config.Phantom) -> Iterator[Child]:
 
 
 def radiographs(child: Child, settings: config.Phantom) -> Iterator[SyntheticRadiograph]:
-    """One to three radiographs of one child, each in its own posture and exposure."""
+    """One to three radiographs of a child, which differ in posture and exposure."""
+    normal, diseased, elsewhere = ACQUISITIONS[settings.shortcut]
+    acquisition = elsewhere if child.split != "train" else normal if child.subtype == "normal" else diseased
     rng = np.random.default_rng((settings.seed, child.index))
     patient, pneumonia = draw_patient(rng), draw_pneumonia(child.subtype, settings.difficulty, rng)
     for _ in range(rng.choice([1, 2, 3], p=[0.45, 0.3, 0.25])):
-        yield take_radiograph(Chest(patient, draw_posture(rng)), pneumonia, settings.size_px, rng, _acquisition_of(child, settings))
-
-
-def _acquisition_of(child: Child, settings: config.Phantom) -> AcquisitionSettings:
-    normal, pneumonia, elsewhere = ACQUISITIONS[settings.shortcut]
-    if child.split != "train":
-        return elsewhere
-    return normal if child.subtype == "normal" else pneumonia
+        yield take_radiograph(Chest(patient, draw_posture(rng)), pneumonia, settings.size_px, rng, acquisition)

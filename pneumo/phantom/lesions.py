@@ -12,22 +12,22 @@ from pneumo.phantom.xray import Array, Ellipsoid, Rays
 
 Subtype = Literal["normal", "bacterial", "viral"]
 LUNG_CM = 1.0
-"""A ray that passes at least this much aerated lung shows lung."""
+"""Aerated lung along a ray, above which its pixel belongs to the lung mask."""
 OUTLINE = 0.7
-"""Share of the air affected, of its worst, from which a reader would draw the lesion's outline."""
+"""Affected share of the air along a ray, above which its pixel belongs to the lesion mask."""
 
 
 @dataclass(frozen=True)
 class Lobe:
-    """Where one lobe's consolidation lies, and the level of the fissure that ends it sharply."""
+    """Position of the consolidation of a lobe, and the fissures that bound it sharply."""
 
     side: int
     centre: tuple[float, float, float]
     semi_axes: tuple[float, float, float]
     above_cm: float = np.inf
-    """Nothing lies below this level (y)."""
+    """Level (y) of the lower fissure."""
     below_cm: float = -np.inf
-    """Nothing lies above this level (y)."""
+    """Level (y) of the upper fissure."""
 
 
 LOBES = (
@@ -41,20 +41,20 @@ LOBES = (
 
 @dataclass(frozen=True)
 class Pneumonia:
-    """One child's disease, the same on every radiograph."""
+    """Disease of a child, the same on all of its radiographs."""
 
     subtype: Subtype
     severity: float
-    """Share of the air that the disease displaces where it is worst; 0 in a healthy child."""
+    """Largest share of the air that the disease displaces; 0 in a healthy child."""
     lobes: tuple[Lobe, ...] = ()
     size: float = 1.0
-    """Extent, 1 being ordinary."""
+    """Relative extent; 1 is average."""
     sides: tuple[float, float] = (1.0, 1.0)
-    """Viral: how strongly the right and the left lung are affected."""
+    """Viral: relative severity in the right and the left lung."""
 
 
 def draw_pneumonia(subtype: Subtype, difficulty: float, rng: np.random.Generator) -> Pneumonia:
-    """A child's disease: the higher `difficulty` (0..1), the fainter and the smaller."""
+    """Random disease of a child: fainter and smaller with increasing `difficulty` (0..1)."""
     severity, size = rng.uniform(0.85, 1.0), rng.uniform(1.2, 1.5)
     affected = rng.choice(len(LOBES), size=rng.choice([1, 2], p=[0.6, 0.4]), replace=False)
     sides = (rng.uniform(0.85, 1.0), rng.uniform(0.85, 1.0))
@@ -67,7 +67,7 @@ def draw_pneumonia(subtype: Subtype, difficulty: float, rng: np.random.Generator
 
 
 def lesion(pneumonia: Pneumonia, chest: Chest, rays: Rays, lungs: dict[int, Array]) -> tuple[Array, NDArray[np.bool_]]:
-    """Optical depth that the disease adds along each ray, and where a reader would outline it; both inside `lungs`."""
+    """Optical depth that the disease adds along each ray, and the lesion mask; (H, W) each, both inside `lungs` (`Chest.lungs`)."""
     air = np.sum(list(lungs.values()), axis=0)
     if pneumonia.subtype == "normal":
         return np.zeros_like(air), np.zeros(air.shape, bool)
@@ -75,18 +75,18 @@ def lesion(pneumonia: Pneumonia, chest: Chest, rays: Rays, lungs: dict[int, Arra
         share, pattern = _consolidated(pneumonia, chest, rays, lungs), 1.0 + 0.16 * texture(chest.patient.noise[2], rays, 0.3)
     else:
         share, pattern = _infiltrated(pneumonia, rays, lungs), _reticular(chest, rays)
-    outlined = (share > OUTLINE) & (air > LUNG_CM)
-    return np.asarray(AIR_FOR_SOFT * pneumonia.severity * air * share * pattern, np.float32), outlined
+    mask = (share > OUTLINE) & (air > LUNG_CM)
+    return np.asarray(AIR_FOR_SOFT * pneumonia.severity * air * share * pattern, np.float32), mask
 
 
 def _consolidated(pneumonia: Pneumonia, chest: Chest, rays: Rays, lungs: dict[int, Array]) -> Array:
-    """Share of each ray's air that lies in a consolidated lobe; its outline is frayed by a random warp."""
+    """Share of the air along each ray that lies in a consolidated lobe; a random warp makes its outline irregular."""
     warp = [0.55 * texture(noise, rays, 0.7) for noise in chest.patient.noise[:2]]
-    frayed = Rays(rays.origin + np.stack([*warp, np.zeros_like(warp[0])]), rays.direction)
+    warped = Rays(rays.origin + np.stack([*warp, np.zeros_like(warp[0])]), rays.direction)
     share = np.zeros_like(warp[0])
     for lobe in pneumonia.lobes:
         x, y, z = (pneumonia.size * semi_axis for semi_axis in lobe.semi_axes)
-        inside = Ellipsoid(lobe.centre, (x, y, z)).span(frayed).length
+        inside = Ellipsoid(lobe.centre, (x, y, z)).span(warped).length
         level = rays.at(1, lobe.centre[2]) + 0.15 * warp[0]
         fissures = expit((lobe.above_cm - level) / 0.12) * expit((level - lobe.below_cm) / 0.12)
         air = lungs[lobe.side]
@@ -95,7 +95,7 @@ def _consolidated(pneumonia: Pneumonia, chest: Chest, rays: Rays, lungs: dict[in
 
 
 def _infiltrated(pneumonia: Pneumonia, rays: Rays, lungs: dict[int, Array]) -> Array:
-    """How strongly each ray's lung is affected: most about both hila, fading outwards."""
+    """Share of the air along each ray that is affected: highest around both hila, decreasing outwards."""
     share = np.zeros_like(rays.origin[0])
     for (side, air), strength in zip(lungs.items(), pneumonia.sides, strict=True):
         x, y = rays.at(0, 0.5) - side * 3.2, rays.at(1, 0.5) - 0.3
@@ -105,7 +105,7 @@ def _infiltrated(pneumonia: Pneumonia, rays: Rays, lungs: dict[int, Array]) -> A
 
 
 def _reticular(chest: Chest, rays: Rays) -> Array:
-    """Haze with a patchy net of strands: the zero lines of smooth noise, at two scales."""
+    """Reticular pattern: haze with patchy strands, which are the zero lines of smooth noise at two scales."""
     first, second, third = chest.patient.noise
     coarse, fine = (np.exp(-((texture(noise, rays, scale_cm) / 0.32) ** 2)) for noise, scale_cm in ((first, 0.38), (second, 0.23)))
     patches = 0.5 + expit(2 * texture(third, rays, 0.8))

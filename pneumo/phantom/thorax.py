@@ -1,6 +1,6 @@
-"""The anatomy of a synthetic child: ellipsoids and bony bands, and the optical depth that rays gather in them.
+"""Anatomy of a synthetic child's chest: organs as ellipsoids, bones as bands, and the path length of rays through them.
 
-Dimensions are those of a child of three years at `scale` 1; see `xray` for the axes. The origin lies in mid-chest.
+Dimensions are those of a child of three years at `scale` 1; see `xray` for the axes. The origin is the centre of the chest.
 """
 
 from dataclasses import dataclass
@@ -12,53 +12,53 @@ from scipy.special import expit
 from pneumo.phantom.xray import Array, Ellipsoid, Rays, Span, bone, tube
 
 SOFT_TISSUE, LUNG, BONE = 0.19, 0.045, 0.6
-"""Linear attenuation per centimetre, at about 60 keV; bone's is what it adds to the soft tissue in its place."""
+"""Linear attenuation coefficients per centimetre at about 60 keV; that of bone is added to that of soft tissue."""
 AIR_FOR_SOFT = SOFT_TISSUE - LUNG
 SIDES = {"right": -1, "left": 1}
 TEXTURE_CM = 0.1
-"""Grid of the random textures."""
+"""Grid spacing of the random textures."""
 TEXTURE_SHAPE = (320, 320)
 
 
 @dataclass(frozen=True)
 class Patient:
-    """What stays the same on every radiograph of one child."""
+    """Anatomy that is the same on all radiographs of a child."""
 
     scale: float
     breadth: float
-    """Width of the chest for its height."""
+    """Relative width of the chest; 1 is average."""
     heart: float
-    """Size of the heart, 1 being ordinary."""
+    """Relative size of the heart; 1 is average."""
     thymus: float
-    """Size of the thymus; 0: none."""
+    """Relative size of the thymus; 0: none."""
     fat_cm: float
     rib_spacing_cm: float
     rib_slope: float
-    """How far a rib falls from back to front, per centimetre of depth."""
+    """Descent of the ribs from back to front, per centimetre of depth."""
     gas: tuple[float, float, float]
     """Stomach bubble: x, y and radius."""
     bone: float
-    """Mineralisation, 1 being ordinary."""
+    """Relative mineralisation; 1 is average."""
     vessels: Array
-    """Points along the pulmonary vessels: (N, 4), x, y, z and radius."""
+    """Points along the pulmonary vessels, (N, 4): x, y, z and radius."""
     noise: Array
-    """Three fields of white noise, (3, *TEXTURE_SHAPE), for textures."""
+    """White noise for textures, (3, *TEXTURE_SHAPE)."""
 
 
 @dataclass(frozen=True)
 class Posture:
-    """What differs between two radiographs of one child."""
+    """Position of the body, which differs between radiographs of a child."""
 
     inspiration_cm: float
-    """How much lower than ordinary the diaphragm stands."""
+    """Displacement of the diaphragm below its average level."""
     shoulder_cm: float
-    """How much higher than ordinary the shoulders stand."""
+    """Displacement of the shoulders above their average level."""
     arm_degrees: float
-    """How far the arms are raised from the side."""
+    """Abduction of the arms."""
 
 
 def draw_patient(rng: np.random.Generator) -> Patient:
-    """A child of one to five years."""
+    """Random anatomy of a child of one to five years."""
     return Patient(
         scale=rng.uniform(0.88, 1.1),
         breadth=rng.uniform(0.93, 1.08),
@@ -75,12 +75,12 @@ def draw_patient(rng: np.random.Generator) -> Patient:
 
 
 def draw_posture(rng: np.random.Generator) -> Posture:
-    """One breath and one way of being held."""
+    """Random posture: inspiration, shoulders and arms."""
     return Posture(rng.normal(0, 0.5), rng.normal(0, 0.4), rng.uniform(15, 80))
 
 
 def _vessel_tree(side: int, rng: np.random.Generator) -> Array:
-    """Arteries and veins of one lung, forking from the hilum outwards; every fork narrows and shortens."""
+    """Points along the vessels of one lung, (N, 4): they branch from the hilum outwards, narrower and shorter at each branching."""
     directions = rng.normal(0, 1, (18, 3)) * (0.9, 1.0, 0.7) + (side * 0.8, 0.25, 0)
     tips = np.tile((side * 2.6, -0.6, 0.5), (len(directions), 1)) + rng.normal(0, 0.4, directions.shape)
     length, radius, points = 1.7, 0.25, []
@@ -99,7 +99,7 @@ def _vessel_tree(side: int, rng: np.random.Generator) -> Array:
 
 
 def texture(noise: Array, rays: Rays, scale_cm: float) -> Array:
-    """Smooth random field of unit variance, features of about `scale_cm`, fixed to the body."""
+    """Smooth random field of unit variance and feature size `scale_cm`, fixed to the body; (H, W)."""
     smooth = gaussian_filter(noise, scale_cm / TEXTURE_CM, mode="wrap")
     row, column = (rays.origin[axis] / TEXTURE_CM + noise.shape[0] / 2 for axis in (1, 0))
     return np.asarray(map_coordinates(smooth / smooth.std(), [row, column], order=1, mode="grid-wrap"), np.float32)
@@ -107,19 +107,19 @@ def texture(noise: Array, rays: Rays, scale_cm: float) -> Array:
 
 @dataclass(frozen=True)
 class Chest:
-    """The organs of one child in one posture, as ellipsoids."""
+    """Chest of a child in one posture. Path lengths are in centimetres along each ray, (H, W)."""
 
     patient: Patient
     posture: Posture
 
     @property
     def cage(self) -> Ellipsoid:
-        """Inside of the rib cage."""
+        """Interior of the rib cage."""
         return Ellipsoid((0, 4.5, 0), (8.9 * self.patient.breadth, 13.6, 5.8))
 
     @property
     def domes(self) -> tuple[Ellipsoid, Ellipsoid]:
-        """The diaphragm's halves with what lies below; the right one stands higher, over the liver."""
+        """Both domes of the diaphragm with the organs below; the right one is higher, over the liver."""
         depth = self.posture.inspiration_cm
         return (
             Ellipsoid((-3.4, 12.0 + depth, 0.3), (7.4, 8.2, 8.0)),
@@ -128,7 +128,7 @@ class Chest:
 
     @property
     def mediastinum(self) -> tuple[Ellipsoid, ...]:
-        """Ventricles, right atrium, great vessels, aortic and pulmonary knuckle, spine's bed, and thymus."""
+        """Ventricles, right atrium, great vessels, aortic and pulmonary knuckle, prevertebral tissue, and thymus."""
         size, thymus, drop = self.patient.heart, self.patient.thymus, 0.5 * self.posture.inspiration_cm
         return (
             Ellipsoid((2.0, 2.1 + drop, -0.9), (5.0 * size, 3.7 * size, 4.7 * size), (0, 0, 48)),
@@ -140,29 +140,29 @@ class Chest:
         )
 
     def lungs(self, rays: Rays) -> dict[int, Array]:
-        """Centimetres of air-filled lung along each ray, by side: the cage's inside without the organs that cut into it."""
+        """Path length in aerated lung, by side: the interior of the rib cage without the organs that overlap it."""
         cage = self.cage.span(rays)
         organs = [organ.span(rays) for organ in (*self.domes, *self.mediastinum)]
         aerated = {}
         for side in SIDES.values():
             span = cage.within(Ellipsoid((side * 4.7, 3.5, 0.2), (4.9, 12.4, 6.4)).span(rays))
-            cut = np.sum([span.within(organ).length for organ in organs], axis=0)
-            aerated[side] = np.maximum(span.length - cut, 0)
+            overlap = np.sum([span.within(organ).length for organ in organs], axis=0)
+            aerated[side] = np.maximum(span.length - overlap, 0)
         return aerated
 
     def soft_tissue(self, rays: Rays) -> Array:
-        """Centimetres of body along each ray, lungs counted as full: trunk, neck, shoulders and arms."""
+        """Path length in the body, lungs counted as soft tissue: trunk, neck, shoulders and arms."""
         fat, lift = self.patient.fat_cm, self.posture.shoulder_cm
         parts = [
-            Ellipsoid((0, 6.5, 0), (9.6 * self.patient.breadth + fat, 22, 6.9 + fat)).span(rays).length,
-            Ellipsoid((0, -14, 1.5), (3.1, 8, 3.2)).span(rays).length,
-            Ellipsoid((0, -17.5 - lift, 0), (5.2, 5.6, 6.5)).span(rays).length,
+            Ellipsoid((0, 6.5, 0), (9.6 * self.patient.breadth + fat, 22, 6.9 + fat)),
+            Ellipsoid((0, -14, 1.5), (3.1, 8, 3.2)),
+            Ellipsoid((0, -17.5 - lift, 0), (5.2, 5.6, 6.5)),
         ]
         for side in SIDES.values():
-            parts.append(Ellipsoid((side * 6.0, -7.0 - lift, 1.0), (5.6, 3.4, 3.4), (0, 0, side * 18)).span(rays).length)
-            parts.append(self._arm(side, 2.2 + 0.5 * fat).span(rays).length)
-        # A fourth-power mean keeps the thicker part, without the crease that a maximum would leave where two meet.
-        return np.sqrt(np.sqrt(np.sum([np.square(part * part) for part in parts], axis=0)))
+            shoulder = Ellipsoid((side * 6.0, -7.0 - lift, 1.0), (5.6, 3.4, 3.4), (0, 0, side * 18))
+            parts += [shoulder, self._arm(side, 2.2 + 0.5 * fat)]
+        # The L4 norm is close to the maximum of the parts, without its visible edge where two of them meet.
+        return np.sqrt(np.sqrt(np.sum([np.square(np.square(part.span(rays).length)) for part in parts], axis=0)))
 
     def _arm(self, side: int, radius_cm: float) -> Ellipsoid:
         angle = np.radians(self.posture.arm_degrees)
@@ -170,22 +170,20 @@ class Chest:
         return Ellipsoid((x, y, 1.0), (radius_cm, 7.5, radius_cm), (0, 0, -side * self.posture.arm_degrees))
 
     def airways(self, rays: Rays) -> Array:
-        """Centimetres of air in trachea, main bronchi and stomach, which the soft tissue counted as full."""
+        """Path length in the air of trachea, main bronchi and stomach, which `soft_tissue` counts as soft tissue."""
         x, y, radius = self.patient.gas
-        return np.sum(
-            [
-                Ellipsoid((-0.1, -8.5, 0.6), (0.55, 6.3, 0.55)).span(rays).length,
-                Ellipsoid((-1.2, -1.5, 0.8), (0.42, 1.9, 0.42), (0, 0, 38)).span(rays).length,
-                Ellipsoid((1.3, -1.4, 0.8), (0.38, 2.1, 0.38), (0, 0, -50)).span(rays).length,
-                Ellipsoid((x, y, -1), (1.5 * radius, radius, 1.2 * radius), (0, 0, 15)).span(rays).length,
-            ],
-            axis=0,
+        parts = (
+            Ellipsoid((-0.1, -8.5, 0.6), (0.55, 6.3, 0.55)),
+            Ellipsoid((-1.2, -1.5, 0.8), (0.42, 1.9, 0.42), (0, 0, 38)),
+            Ellipsoid((1.3, -1.4, 0.8), (0.38, 2.1, 0.38), (0, 0, -50)),
+            Ellipsoid((x, y, -1), (1.5 * radius, radius, 1.2 * radius), (0, 0, 15)),
         )
+        return np.sum([part.span(rays).length for part in parts], axis=0)
 
     def ribs(self, rays: Rays) -> Array:
-        """Centimetres of rib: a shell around the cage, cut by tilted planes into twelve bands, crossed behind and in front.
+        """Path length in the ribs: a shell around the rib cage, cut by tilted planes into twelve bands that rays cross twice.
 
-        At the sides the rays graze the shell, so the chest wall shows bright as on a radiograph.
+        At the sides the rays are tangential to the shell, so the chest wall is bright as on a radiograph.
         """
         spacing, slope = self.patient.rib_spacing_cm, self.patient.rib_slope
         outer, inner = self.cage.grown(0.55).span(rays), self.cage.grown(0.1).span(rays)
@@ -195,14 +193,14 @@ class Chest:
             x, y, z = (rays.at(axis, wall.middle) for axis in range(3))
             across = y + slope * z + 9.3
             band = bone(np.mod(across, spacing) - spacing / 2, half_width, cortex=0.35) / (2 * half_width)
-            # In front the ribs end in cartilage, which casts no shadow; behind they meet the spine.
+            # In front the ribs end in cartilage, which is invisible; behind they meet the spine.
             bony = expit((np.abs(x) - medial_cm) / 0.25)
             numbered = (across > 0) & (across < 12 * spacing)
             total += share * np.minimum(wall.length, 1.6) * band * bony * numbered
         return total
 
     def spine(self, rays: Rays) -> Array:
-        """Centimetres of bone in the vertebral column: bodies between discs, pedicles and spinous processes."""
+        """Path length in the bone of the vertebral column: bodies between discs, pedicles, spinous and transverse processes."""
         spacing = 0.93 * self.patient.rib_spacing_cm
         x, y = rays.at(0, 4.2), rays.at(1, 4.2)
         along = np.mod(y + 0.4, spacing) - spacing / 2
@@ -216,7 +214,7 @@ class Chest:
         return 0.45 * body + rim + pedicles + process + transverse
 
     def shoulder_girdle(self, rays: Rays) -> Array:
-        """Centimetres of bone in clavicles, scapulae and humeri."""
+        """Path length in the bone of clavicles, scapulae and humeri."""
         total = np.zeros_like(rays.origin[0])
         lift = self.posture.shoulder_cm
         for side in SIDES.values():
@@ -233,21 +231,21 @@ class Chest:
         return total
 
     def vessels(self, rays: Rays, pixel_cm: float) -> Array:
-        """Centimetres of blood in the lungs' vessels: each point's volume over a pixel's area, spread over its width."""
+        """Path length in the blood of the pulmonary vessels: each point's volume over a pixel's area, blurred to its width."""
         x, y, z, radius = self.patient.vessels.T
         height, width = rays.origin.shape[1:]
-        # The inverse of `Rays.through`: body to radiograph is one rigid turn, so two radiograph vectors give row and column.
+        # The inverse of `Rays.through`, a rigid rotation: two unit vectors of the image plane give column and row.
         corner = rays.origin[:, 0, 0]
-        radiograph_x, radiograph_y = (rays.origin[:, 0, 1] - corner) / pixel_cm, (rays.origin[:, 1, 0] - corner) / pixel_cm
+        axes = (rays.origin[:, 0, 1] - corner) / pixel_cm, (rays.origin[:, 1, 0] - corner) / pixel_cm
         relative = np.stack([x, y, z], axis=1) - corner
-        column, row = (np.rint(relative @ axis / pixel_cm).astype(int) for axis in (radiograph_x, radiograph_y))
-        seen = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        column, row = (np.rint(relative @ axis / pixel_cm).astype(int) for axis in axes)
+        visible = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         total = np.zeros((height, width), np.float32)
         for low, high in ((0.0, 0.05), (0.05, 0.1), (0.1, 0.16), (0.16, 1.0)):
-            chosen = seen & (radius >= low) & (radius < high)
-            if chosen.any():
-                volume = np.pi * radius[chosen] ** 2 * 0.11
-                places = row[chosen] * width + column[chosen]
-                image = np.bincount(places, volume / pixel_cm**2, height * width).reshape(height, width)
-                total += gaussian_filter(image, max(0.6 * radius[chosen].mean() / pixel_cm, 0.6)).astype(np.float32)
+            selected = visible & (radius >= low) & (radius < high)
+            if selected.any():
+                volume = np.pi * radius[selected] ** 2 * 0.11
+                pixels = row[selected] * width + column[selected]
+                image = np.bincount(pixels, volume / pixel_cm**2, height * width).reshape(height, width)
+                total += gaussian_filter(image, max(0.6 * radius[selected].mean() / pixel_cm, 0.6)).astype(np.float32)
         return total

@@ -1,8 +1,8 @@
-"""Random changes to training images: one affine map with one interpolation, one photometric layer.
+"""Random augmentation of training images: one affine transform with one interpolation, and one photometric transform.
 
-Both are Keras layers that run in the graph of the input pipeline, never in the model: a saved model holds only layers that every
-Keras knows, and validation cannot be augmented by mistake. Draws are stateless: the same seed gives the same changes, so that a
-resumed training sees what an uninterrupted one would have seen.
+Both are Keras layers that run in the input pipeline, never in the model: a saved model contains only built-in layers, and
+validation cannot be augmented by mistake. Draws are stateless: the same seed gives the same transforms, so a resumed training sees
+the same images as an uninterrupted one.
 """
 
 import math
@@ -15,22 +15,14 @@ from pneumo.config import Augmentation
 
 
 class RandomAffine(keras.layers.Layer):
-    """Rotation, shift, shear, zoom, aspect ratio and flip, fused into one bilinear resampling."""
+    """Random rotation, shift, shear, zoom, aspect ratio and flip, combined into one bilinear resampling."""
 
     def __init__(self, settings: Augmentation, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.settings = settings
 
     def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Change each image its own way.
-
-        Args:
-            images: (N, H, W, C), any real type.
-            seed: (2,), integer.
-
-        Returns:
-            (N, H, W, C), float32, in the range of the input.
-        """
+        """Transform each image, (N, H, W, C), independently; float32 in the range of the input. Seed: two integers."""
         s = self.settings
         shape = tf.shape(images)
         height_px, width_px = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
@@ -68,15 +60,14 @@ def affine_transforms(
     height_px: tf.Tensor,
     width_px: tf.Tensor,
 ) -> tf.Tensor:
-    """Maps from output to input pixels: rotation · shift · shear · zoom on (column, row), about the centre.
+    """Affine maps from output to input pixels: rotation · shift · shear · zoom on (column, row), about the centre.
 
-    The order and the axes are those of Keras' `apply_affine_transform`, so that the reference systems' ranges mean here what they
-    meant there.
+    Order and axes are those of Keras' `apply_affine_transform`, so that the ranges of the reference systems have the same meaning.
 
     Args:
         rotation: (N,), radians; `shear` likewise.
         shift_rows: (N,), pixels; `shift_columns` likewise.
-        zoom_rows: (N,), above 1 shrinks the content; `zoom_columns` likewise, negative to mirror.
+        zoom_rows: (N,), above 1 shrinks the content; `zoom_columns` likewise, negative mirrors it.
 
     Returns:
         (N, 8): a₀ a₁ a₂ b₀ b₁ b₂ 0 0, the input pixel being at column a₀c + a₁r + a₂, row b₀c + b₁r + b₂.
@@ -92,22 +83,14 @@ def affine_transforms(
 
 
 class RandomPhotometry(keras.layers.Layer):
-    """Sharpness, contrast about the image's own mean, brightness and gamma."""
+    """Random sharpness, contrast about the image's mean, brightness and gamma."""
 
     def __init__(self, settings: Augmentation, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.settings = settings
 
     def call(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Change each image its own way.
-
-        Args:
-            images: (N, H, W, C), grey values in 0..255.
-            seed: (2,), integer.
-
-        Returns:
-            (N, H, W, C), float32, in 0..255.
-        """
+        """Transform each image, (N, H, W, C) in 0..255, independently; float32 in 0..255. Seed: two integers."""
         s = self.settings
         grey = tf.cast(images, tf.float32) / 255
         draw = tf.random.stateless_uniform((4, tf.shape(grey)[0], 1, 1, 1), seed, minval=-1.0, maxval=1.0)
@@ -122,11 +105,7 @@ class RandomPhotometry(keras.layers.Layer):
 
 
 def blurred(images: tf.Tensor) -> tf.Tensor:
-    """Blur by the binomial filter of five taps along rows and along columns, a Gaussian of 1 px; edges are mirrored.
-
-    Args:
-        images: (N, H, W, C), float32.
-    """
+    """Images, (N, H, W, C) float32, blurred by the five-tap binomial filter, about a Gaussian of 1 px; edges are mirrored."""
     channels = images.shape[-1]
     taps = tf.constant([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     mirrored = tf.pad(images, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="SYMMETRIC")
@@ -137,8 +116,8 @@ def blurred(images: tf.Tensor) -> tf.Tensor:
 
 
 def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
-    """The layers these settings ask for; none where every range is zero."""
-    wanted: list[keras.layers.Layer] = []
+    """Augmentation layers for these settings; none where every range is zero."""
+    layers: list[keras.layers.Layer] = []
     geometric = (
         settings.rotation_degrees,
         settings.shift_fraction,
@@ -147,9 +126,9 @@ def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
         settings.aspect_log_range,
         settings.horizontal_flip,
     )
-    # float32 by name: under a mixed policy Keras would cast the layers' inputs to bfloat16, which has eight bits for a grey value.
+    # float32 explicitly: under a mixed-precision policy Keras would cast the inputs to bfloat16, which rounds grey values.
     if any(geometric):
-        wanted.append(RandomAffine(settings, dtype="float32", name="random_affine"))
+        layers.append(RandomAffine(settings, dtype="float32", name="random_affine"))
     photometric = (
         settings.contrast_fraction,
         settings.brightness_fraction,
@@ -157,5 +136,5 @@ def augmentation_layers(settings: Augmentation) -> list[keras.layers.Layer]:
         settings.sharpness_fraction,
     )
     if any(photometric):
-        wanted.append(RandomPhotometry(settings, dtype="float32", name="random_photometry"))
-    return wanted
+        layers.append(RandomPhotometry(settings, dtype="float32", name="random_photometry"))
+    return layers

@@ -1,4 +1,4 @@
-"""Batches for Keras out of the pixel cache, by tf.data."""
+"""Input pipelines (tf.data) of training, evaluation and augmented views from the pixel cache."""
 
 import keras
 import numpy as np
@@ -18,15 +18,15 @@ def training_batches(
     epochs: range,
     seed: int,
 ) -> tf.data.Dataset:
-    """Shuffled, augmented batches for the given epochs, one after another.
+    """Shuffled, augmented batches of consecutive epochs.
 
-    Order and augmentation depend on the seed, the epoch and the step alone, so training can start again at any epoch and see the
-    same batches.
+    Order and augmentation depend on the seed, the epoch and the step alone, so that training can resume at any epoch with the same
+    batches.
 
     Args:
-        pixels: (N, H, W), uint8; may be memory-mapped, only what a batch needs is read.
+        pixels: (N, H, W), uint8; may be memory-mapped: only the images of a batch are read.
         rows: (M,), rows of `pixels` to use.
-        y_true: (M,), 0 or 1, for each of `rows`.
+        y_true: (M,), 0 or 1, labels of `rows`.
         epochs: numbers of the epochs, counted from 0.
 
     Returns:
@@ -40,14 +40,14 @@ def training_batches(
         return batches.enumerate().map(lambda step, batch: (epoch, step, batch))
 
     def augmented(epoch: tf.Tensor, step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = _changed(_gather(pixels, rows, batch), layers, seed + (epoch + 1) * 2**20 + step)
+        images = _augmented(_gather(pixels, rows, batch), layers, seed + (epoch + 1) * 2**20 + step)
         return images, tf.gather(labels, batch)[:, None]
 
     return tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(positions).map(augmented).prefetch(2)
 
 
 def epoch_order(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
-    """The order in which an epoch passes over `count` things."""
+    """Random permutation of `count` images for an epoch."""
     return tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([tf.cast(seed, tf.int64), epoch]))
 
 
@@ -59,45 +59,40 @@ def evaluation_batches(
     batch_size: int,
     class_weight: dict[int, float] | None = None,
 ) -> tf.data.Dataset:
-    """Every image once, in order, unchanged; shapes as in `training_batches`.
+    """Batches of every image once, in order, without augmentation; shapes as in `training_batches`, and sample weights (b,).
 
-    Args:
-        class_weight: what an image of each class weighs in the loss; metrics stay unweighted.
+    The weights are those of the classes in the loss; metrics stay unweighted.
     """
     labels = tf.constant(y_true, tf.float32)
     weights = tf.gather(tf.constant([class_weight[0], class_weight[1]] if class_weight else [1.0, 1.0]), y_true)
 
-    def whole(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def weighted(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         images = tf.cast(_gather(pixels, rows, batch), tf.float32)
         return images, tf.gather(labels, batch)[:, None], tf.gather(weights, batch)
 
-    return tf.data.Dataset.range(len(rows)).batch(batch_size).map(whole).prefetch(2)
+    return tf.data.Dataset.range(len(rows)).batch(batch_size).map(weighted).prefetch(2)
 
 
 def view_batches(
-    pixels: np.ndarray, rows: np.ndarray, *, changes: Augmentation, view: int, seed: int, batch_size: int
+    pixels: np.ndarray, rows: np.ndarray, *, augmentation: Augmentation, view: int, seed: int, batch_size: int
 ) -> tf.data.Dataset:
-    """Every image once, in order, each changed its own way; another view changes them otherwise.
+    """Batches, (b, H, W, 1) float32 in 0..255, of every image once, in order, under random transforms that differ between views."""
+    layers = augmentation_layers(augmentation)
 
-    Returns:
-        Batches of (b, H, W, 1) float32 in 0..255.
-    """
-    layers = augmentation_layers(changes)
+    def augmented(step: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+        return _augmented(_gather(pixels, rows, batch), layers, seed + (view + 1) * 2**20 + step)
 
-    def changed(step: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-        return _changed(_gather(pixels, rows, batch), layers, seed + (view + 1) * 2**20 + step)
-
-    return tf.data.Dataset.range(len(rows)).batch(batch_size).enumerate().map(changed).prefetch(2)
+    return tf.data.Dataset.range(len(rows)).batch(batch_size).enumerate().map(augmented).prefetch(2)
 
 
-def _changed(images: tf.Tensor, layers: list[keras.layers.Layer], seed: tf.Tensor) -> tf.Tensor:
+def _augmented(images: tf.Tensor, layers: list[keras.layers.Layer], seed: tf.Tensor) -> tf.Tensor:
     for index, layer in enumerate(layers):
         images = layer(images, seed=tf.stack([seed, tf.constant(index, tf.int64)]))
     return tf.cast(images, tf.float32)
 
 
 def _gather(pixels: np.ndarray, rows: np.ndarray, batch: tf.Tensor) -> tf.Tensor:
-    """Read a batch's images from the memory map; a copy into the graph would cost the whole cohort in memory."""
+    """Read a batch's images from the memory map; a constant in the graph would hold the whole cohort in memory."""
     images = tf.numpy_function(lambda positions: pixels[rows[positions]], [batch], tf.uint8, stateful=False)
     images.set_shape((None, *pixels.shape[1:]))
     return images[..., None]

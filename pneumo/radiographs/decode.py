@@ -1,4 +1,7 @@
-"""A radiograph file becomes a square of 8-bit grey pixels."""
+"""Decoding and resizing of a radiograph file to an 8-bit grey image: as networks see it, and as figures show it.
+
+A file that is not a readable image raises UnreadableError.
+"""
 
 from pathlib import Path
 
@@ -6,57 +9,72 @@ import numpy as np
 from PIL import Image
 
 from pneumo.config import Resize
-from pneumo.radiographs.raster import grey, open_radiograph
+from pneumo.radiographs.raster import grey, open_radiograph, unreadable_as_user_error
 
-HALF_OF_WHITE = 128
 VERSION = 1
-"""To be raised when the same file would give other pixels: caches are rebuilt then."""
+"""Part of the name of every pixel cache: increment it when the same file gives other pixels."""
+_HALF_OF_WHITE = 128
 
 
 def decode(file: Path, size_px: int, resize: Resize) -> np.ndarray:
-    """Read a radiograph and resize it: "squash" fills the square, "pad" keeps the aspect ratio, centred on black.
+    """Decode a radiograph to (size_px, size_px) uint8: "squash" fills the square, "pad" keeps the aspect ratio, centred on black.
 
-    A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is still twice the wanted one; the triangle filter
-    then averages what is left. On originals at 150 px this differs from full decoding by 0.3 grey levels on average, and takes
-    half the time.
-
-    Returns:
-        (size_px, size_px), uint8.
-
-    Raises:
-        UnreadableError: what is wrong with the file.
+    A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is still at least twice the target size; a triangle
+    (bilinear) filter averages the rest. On full-size radiographs at 150 px this differs from full decoding by 0.3 grey levels on
+    average, and takes half the time.
     """
     with open_radiograph(file) as radiograph:
-        width, height = _fitting(radiograph.size, size_px) if resize == "pad" else (size_px, size_px)
-        return _centred(grey(radiograph, (2 * width, 2 * height)).resize((width, height), Image.Resampling.BILINEAR), size_px)
+        width, height = _content_size(radiograph.size, size_px, resize)
+        return _resized(grey(radiograph, (2 * width, 2 * height)), (width, height), size_px)
 
 
-def decode_again(square: np.ndarray, radiograph_size: tuple[int, int], size_px: int, resize: Resize) -> np.ndarray:
-    """Make of a radiograph that was squashed to a square what `decode` would make of it at another size.
+def decode_indexed(root: Path, size_px: int, resize: Resize, path: str) -> np.ndarray:
+    """Decode the radiograph at `path` below a cohort's `root`; UserError if it has become unreadable since it was indexed."""
+    with unreadable_as_user_error(root / path):
+        return decode(root / path, size_px, resize)
 
-    Args:
-        square: (H, H), uint8.
-        radiograph_size: width and height of the radiograph itself, in pixels.
+
+def decode_at_height(file: Path, height_px: int) -> np.ndarray:
+    """Decode a radiograph at this height and its own aspect ratio, (H, W) uint8."""
+    with open_radiograph(file) as radiograph:
+        size = (max(1, round(height_px * radiograph.width / radiograph.height)), height_px)
+        return np.asarray(grey(radiograph, at_least=size).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
+
+
+def decode_for_overlay(file: Path, height_px: int, resize: Resize) -> np.ndarray:
+    """Decode a radiograph so that the heatmap of a network which saw it resized can be laid over it, (H, W) uint8.
+
+    Where it was squashed, the aspect ratio is restored, and the heatmap is to be stretched with it; where padded, it stays padded.
     """
-    width, height = _fitting(radiograph_size, size_px) if resize == "pad" else (size_px, size_px)
-    return _centred(Image.fromarray(square).resize((width, height), Image.Resampling.BILINEAR), size_px)
+    return decode_at_height(file, height_px) if resize == "squash" else decode(file, height_px, resize)
 
 
-def mask_as_decoded(mask: np.ndarray, size_px: int, resize: Resize) -> np.ndarray:
-    """Bring a mask (H, W) of a radiograph to where `decode` brings the radiograph, (size_px, size_px) bool: a pixel is in if half of it is."""
-    drawn = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
-    width, height = _fitting(drawn.size, size_px) if resize == "pad" else (size_px, size_px)
-    return _centred(drawn.resize((width, height), Image.Resampling.BILINEAR), size_px) >= HALF_OF_WHITE
+def resize_squashed(image: np.ndarray, radiograph_size: tuple[int, int], size_px: int, resize: Resize) -> np.ndarray:
+    """Resize an image squashed to a square, (H, H) uint8, as `decode` would resize its file; (size_px, size_px) uint8.
+
+    The radiograph's size is the width and height in pixels before it was squashed.
+    """
+    return _resized(Image.fromarray(image), _content_size(radiograph_size, size_px, resize), size_px)
 
 
-def _centred(small: Image.Image, size_px: int) -> np.ndarray:
-    pixels = np.zeros((size_px, size_px), np.uint8)
-    left, top = (size_px - small.width) // 2, (size_px - small.height) // 2
-    pixels[top : top + small.height, left : left + small.width] = np.asarray(small)
-    return pixels
+def resize_mask(mask: np.ndarray, size_px: int, resize: Resize) -> np.ndarray:
+    """Resize a radiograph's mask, (H, W) bool, as `decode` resizes the radiograph; (size_px, size_px) bool."""
+    image = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+    return _resized(image, _content_size(image.size, size_px, resize), size_px) >= _HALF_OF_WHITE
 
 
-def _fitting(size: tuple[int, int], size_px: int) -> tuple[int, int]:
-    """Scale width and height so that the longer one is `size_px`."""
+def _content_size(size: tuple[int, int], size_px: int, resize: Resize) -> tuple[int, int]:
+    """Width and height in pixels that a radiograph of this width and height has within the square."""
+    if resize == "squash":
+        return size_px, size_px
     width, height = (max(1, round(side * size_px / max(size))) for side in size)
     return width, height
+
+
+def _resized(image: Image.Image, content_size: tuple[int, int], size_px: int) -> np.ndarray:
+    """The image at its content size, centred on a black square."""
+    content = image.resize(content_size, Image.Resampling.BILINEAR)
+    pixels = np.zeros((size_px, size_px), np.uint8)
+    left, top = (size_px - content.width) // 2, (size_px - content.height) // 2
+    pixels[top : top + content.height, left : left + content.width] = np.asarray(content)
+    return pixels

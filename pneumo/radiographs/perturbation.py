@@ -1,7 +1,7 @@
-"""Radiographs as other machines, hands and programs would have made them: one function a change, each at a few severities.
+"""Perturbations of radiographs at several severities: JPEG compression, Gaussian blur, crop, aspect ratio and noise.
 
-The changes are made to whole radiographs squashed to one common square, before a network's own size: else JPEG's blocks and the grain of
-noise would mean something else to every network. Lengths are given in shares of the radiograph's side, and grey values in shares of the
+They are applied to radiographs squashed to one common square, before these are resized to a network's input size, at which JPEG
+blocks and noise would differ in scale from network to network. Lengths are shares of the image's side, grey values shares of the
 grey range.
 """
 
@@ -16,61 +16,61 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 FRAME_PX = 224
-"""Side of that square; a network that sees more has its own."""
-_VERSION = 1  # To be raised when the same severity would give other pixels: what was measured is then measured again.
+"""Side of that square in pixels, or the network's input size where that is larger."""
+_VERSION = 1  # Increment it when the same severity gives other pixels: curves are then measured again.
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One way in which radiographs differ, and how far."""
+    """A kind of perturbation and its severities."""
 
     title: str
     unit: str
-    """What the severities count."""
-    written: str
-    """How one is written."""
+    """Of the severities."""
+    severity_format: str
+    """Format string of a severity."""
     severities: tuple[float, ...]
-    """In the order of an axis."""
+    """In the order of a plot's axis."""
     neutral: float
-    """The one that leaves radiographs as they are."""
+    """The severity that leaves images unchanged."""
     change: Callable[[Pixels, float], Pixels]
 
     def __call__(self, images: Pixels, severity: float) -> Pixels:
-        """Change images (N, H, W) to one severity; the neutral one gives the very same pixels."""
+        """Perturb images, (N, H, W), at one severity; the neutral one returns identical pixels."""
         return images if severity == self.neutral else self.change(images, severity)
 
 
 def jpeg(images: Pixels, quality: float) -> Pixels:
-    """Save as JPEG and read again, at libjpeg's quality of 1 to 95."""
-    return np.stack([_saved(image, int(quality)) for image in images])
+    """Save as JPEG at libjpeg's quality, 1 to 95, and read again."""
+    return np.stack([_jpeg_round_trip(image, int(quality)) for image in images])
 
 
 def blur(images: Pixels, sigma_percent: float) -> Pixels:
-    """Blur by a Gaussian whose standard deviation is a share of the height: a moving child, a coarse screen, a poor scan."""
+    """Blur by a Gaussian whose standard deviation is a share of the height: patient motion, a coarse detector, a poor scan."""
     sigma_px = sigma_percent / 100 * images.shape[1]
     return _grey(gaussian_filter(images.astype(np.float32), (0, sigma_px, sigma_px), mode="nearest"))
 
 
 def crop(images: Pixels, edge_percent: float) -> Pixels:
-    """Cut a share of the side off each of the four edges: narrower shutters."""
-    kept = 1 - 2 * edge_percent / 100
-    return np.stack([_window(image, kept, kept) for image in images])
+    """Cut a share of the side off each of the four edges: tighter collimation."""
+    share = 1 - 2 * edge_percent / 100
+    return np.stack([_window(image, share, share) for image in images])
 
 
 def aspect(images: Pixels, ratio: float) -> Pixels:
-    """Stretch the width against the height, the area being kept: a radiograph of another shape, made square.
+    """Stretch the width relative to the height at constant area: a radiograph of another aspect ratio, squashed to a square.
 
-    What lies beyond the radiograph is its last row or column, and not black: black is what networks trained with black borders know.
+    Beyond the edge the last row or column is repeated. Black would favour networks that were trained with black borders.
     """
     return np.stack([_window(image, ratio**-0.5, ratio**0.5) for image in images])
 
 
 def noise(images: Pixels, sd_percent: float, seed: int = 0) -> Pixels:
-    """Add Gaussian noise, each pixel its own, whose standard deviation is a share of the grey range: a smaller dose.
+    """Add independent Gaussian noise whose standard deviation is a share of the grey range: a lower dose.
 
-    A seed gives every severity the same pattern, stronger or weaker, so that severities differ by nothing else.
+    With one seed, all severities scale the same noise pattern, so that they differ in nothing else.
     """
     pattern = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
     return _grey(images + pattern * np.float32(sd_percent / 100 * 255))
@@ -90,12 +90,12 @@ PERTURBATIONS = {
 
 
 def definition() -> str:
-    """Identify what is done to radiographs: another one makes other radiographs of them."""
-    table = [(name, each.severities, each.neutral) for name, each in PERTURBATIONS.items()]
+    """Hash of everything that decides the perturbed pixels: curves measured with another one are not comparable."""
+    table = [(name, perturbation.severities, perturbation.neutral) for name, perturbation in PERTURBATIONS.items()]
     return hashlib.sha256(repr((_VERSION, FRAME_PX, table)).encode()).hexdigest()[:12]
 
 
-def _saved(image: Pixels, quality: int) -> Pixels:
+def _jpeg_round_trip(image: Pixels, quality: int) -> Pixels:
     with io.BytesIO() as stream:
         Image.fromarray(image).save(stream, "JPEG", quality=quality)
         with Image.open(stream) as radiograph:
@@ -103,7 +103,7 @@ def _saved(image: Pixels, quality: int) -> Pixels:
 
 
 def _window(image: Pixels, width_share: float, height_share: float) -> Pixels:
-    """Look at the middle of a radiograph through a window of these shares of its sides, and fill the frame with that."""
+    """Resize a central window, of these shares of the image's sides, to the size of the whole image."""
     height, width = image.shape
     rows, columns = (int(np.ceil(max(0, share - 1) / 2 * side)) for share, side in ((height_share, height), (width_share, width)))
     padded = Image.fromarray(np.pad(image, ((rows, rows), (columns, columns)), mode="edge"))

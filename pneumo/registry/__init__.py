@@ -1,4 +1,4 @@
-"""The model registry: add, get, list, promote, load. MLflow lies underneath."""
+"""The model registry on MLflow, embedded in a folder or on a tracking server."""
 
 from pneumo.registry.entry import Entry
 from pneumo.registry.store import Registry

@@ -1,4 +1,4 @@
-"""MLflow, imported on first use (it takes four seconds) and told to keep to itself."""
+"""MLflow, imported on first use since the import takes four seconds, with telemetry off and its log reduced to warnings."""
 
 import os
 import textwrap
@@ -9,21 +9,21 @@ from typing import Any
 from pneumo.errors import UserError
 
 MESSAGE_LENGTH = 500
-# MLflow reads these when it is imported or asked; whoever sets them differently keeps their way.
+# Read by MLflow during its import or later. A variable that the user has set keeps its value.
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # Below a warning it only reports each table of a new database and each step of logging.
+    # Below the level of warnings it only reports each table of a new database and each step of logging.
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # A server that cannot be reached is the user's to mend now, not after MLflow's own four minutes.
+    # Report an unreachable server after seconds: MLflow's defaults retry for four minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
 
 def import_mlflow() -> Any:
-    """Return the module, its environment set before it is read."""
+    """Set MLflow's environment variables, import it and return the module."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: PLC0415
@@ -32,9 +32,9 @@ def import_mlflow() -> Any:
 
 
 def connect(uri: str) -> Any:
-    """Return MLflow's client of the store at an address.
+    """Return an `MlflowClient` of a tracking URI.
 
-    The address becomes MLflow's own for this process: `log_model`, and the look-ups behind a new version, take no other.
+    The URI also becomes MLflow's global one in this process: `log_model` and the look-ups behind a new version take no other.
     """
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(uri)
@@ -44,15 +44,15 @@ def connect(uri: str) -> Any:
 
 @contextmanager
 def as_user_error(location: str) -> Iterator[None]:
-    """Turn what the disk, the network or MLflow refuses into an error that the user can act on."""
+    """Turn errors of the file system, the network and MLflow into a UserError that names the registry."""
     try:
         yield
     except (import_mlflow().MlflowException, OSError) as error:
         raise UserError(
-            f"The model registry {location} failed: see that it can be reached, read and written ({one_line(error)})"
+            f"The model registry {location} failed: check that it can be reached, read and written ({one_line(error)})"
         ) from error
 
 
 def one_line(error: Exception) -> str:
-    """Shorten a library's message."""
+    """Shorten a library's error message to one line."""
     return textwrap.shorten(str(error) or type(error).__name__, MESSAGE_LENGTH)

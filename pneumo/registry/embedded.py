@@ -1,9 +1,8 @@
-"""The embedded registry: one folder that holds MLflow's sqlite database and the artifacts, and may be moved or copied.
+"""The embedded registry: a folder with MLflow's sqlite database and the artifacts, which can be moved and copied as a whole.
 
-Callers hold the folder's lock: MLflow itself cannot take two processes that create or upgrade one database.
+Callers hold the folder's lock: MLflow does not support two processes that create or upgrade the same database.
 """
 
-import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.errors import UserError
+from pneumo.files import remove_partial, write_atomically
 from pneumo.registry.connection import connect, import_mlflow
 
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 EXPERIMENT = "pneumo"
 BUSY_TIMEOUT_SECONDS = 20
-# Every column in which MLflow keeps where artifacts lie.
+# Every table and column in which MLflow stores the location of artifacts.
 LOCATIONS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -25,38 +26,27 @@ LOCATIONS = (
 )
 
 
-def database(directory: Path) -> Path:
-    """Say where the database of a folder lies."""
-    return directory / "mlflow.db"
-
-
-def artifacts(directory: Path) -> Path:
-    """Say where the artifacts of a folder lie."""
-    return directory / "artifacts"
-
-
 def uri(directory: Path) -> str:
-    """Return MLflow's address of a folder, which must be absolute: MLflow would look up another from its working directory."""
-    return f"sqlite:///{database(directory).as_posix()}"
+    """Tracking URI of a registry folder, whose path must be absolute: MLflow resolves a relative one from the working directory."""
+    return f"sqlite:///{(directory / DATABASE).as_posix()}"
 
 
 def create(directory: Path) -> None:
-    """Make the database in one step: built elsewhere and moved into place whole, since MLflow cannot go on with half a schema."""
-    with tempfile.TemporaryDirectory() as elsewhere:
-        connect(uri(Path(elsewhere)))
-        whole = database(directory).with_suffix(".db.new")
-        shutil.copyfile(database(Path(elsewhere)), whole)
-        whole.replace(database(directory))
+    """Create the database in a temporary folder, then move it into place: MLflow cannot continue with an incomplete schema."""
+    with tempfile.TemporaryDirectory() as folder:
+        connect(uri(Path(folder)))
+        remove_partial(directory, DATABASE)
+        write_atomically(directory / DATABASE, Path(folder, DATABASE).read_bytes())
 
 
 def open_folder(directory: Path) -> Any:
-    """Return MLflow's client of a folder, wherever that lay when it was last written.
+    """Return an `MlflowClient` of a registry folder; after the folder was moved, update the stored artifact locations first.
 
     Raises:
-        UserError: the database is damaged, or of a version that MLflow does not upgrade by itself.
+        UserError: the database is damaged, or of a version that MLflow does not upgrade automatically.
     """
-    path, location = database(directory), artifacts(directory).as_uri()
-    _check(path)
+    path, location = directory / DATABASE, (directory / ARTIFACTS).as_uri()
+    _check_integrity(path)
     try:
         client = connect(uri(directory))
     except import_mlflow().MlflowException as error:
@@ -73,7 +63,7 @@ def open_folder(directory: Path) -> Any:
 
 
 def end_abandoned_runs(client: Any) -> None:
-    """Mark the runs of killed processes, and drop the models they had begun to write."""
+    """Mark the runs of killed processes as KILLED, and delete the models that they had begun to write."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
         client.set_terminated(run.info.run_id, "KILLED")
@@ -81,24 +71,24 @@ def end_abandoned_runs(client: Any) -> None:
         client.delete_logged_model(model.model_id)
 
 
-def _check(path: Path) -> None:
-    """Find damage first: MLflow would try to open the file again and again for minutes."""
+def _check_integrity(path: Path) -> None:
+    """Raise a UserError for a damaged database at once: MLflow would retry for minutes."""
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
             problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            # An empty file passes as a sound database.
+            # Fails for an empty file, which passes the check.
             connection.execute("SELECT version_num FROM alembic_version")
     except sqlite3.DatabaseError as error:
         problem = str(error)
     if problem != "ok":
-        raise UserError(f"{path} cannot be read as a registry ({problem}): restore it, or move it away to start anew")
+        raise UserError(f"{path} cannot be read as a registry ({problem}): restore it from a backup, or move it away")
 
 
 def _relocate(path: Path, stored: str, location: str) -> None:
-    """Rewrite where the artifacts lie, after the folder was moved or copied.
+    """Replace the stored location of the artifacts by the current one, after the folder was moved or copied.
 
-    MLflow stores absolute locations. Relative ones would be looked up from whatever directory a process happens to run in, and
-    left alone a copied folder would go on writing into the one it was copied from.
+    MLflow stores absolute locations. Relative ones would be resolved from the working directory of each process, and with the old
+    absolute ones a copied folder would still write into the original.
     """
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection, connection:
         for table, column in LOCATIONS:

@@ -1,17 +1,21 @@
-"""What the registry says of a model where it lists it."""
+"""Registered models as the registry lists them: read from the tags of MLflow's model versions."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pneumo.results.model import ModelRecord
 
+SHA256_TAG = "model_sha256"
+
 
 class Entry(BaseModel):
-    """One registered model as it is listed."""
+    """A registered model as it is listed."""
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True)
 
     version: int
     recipe: str
@@ -19,37 +23,52 @@ class Entry(BaseModel):
     synthetic: bool
     aliases: tuple[str, ...]
     run_id: str
-    """MLflow's run that holds the record, the predictions and the figures."""
+    """MLflow run with the record, the predictions and the figures."""
     model_sha256: str
     data_name: str
     data_fingerprint: str
-    validation_fingerprint: str | None = None
-    """None in entries from before it was listed."""
-    threshold: float
-    validation_auroc: float | None = None
+    protocol_fingerprint: str
     validation_shifted_auroc: float | None = None
-    """On shifted validation; None, too, in entries from before it was listed."""
     test_auroc: float | None = None
     test_accuracy: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return self.model_dump(mode="json")
+    """At the locked threshold."""
 
 
-def headline(record: ModelRecord) -> dict[str, str]:
-    """Give the part of a record that a list shows, as texts: an entry is read back from them."""
+@dataclass(frozen=True)
+class UnreadableEntry:
+    """A registered model whose tags lack what this version of the package needs, such as one of an earlier version."""
+
+    version: int
+    recipe: str
+    aliases: tuple[str, ...]
+    data_fingerprint: str | None
+    fields: str
+    """Names of the missing or invalid fields, separated by commas."""
+
+
+def tags_of(record: ModelRecord, sha256: str) -> dict[str, str]:
+    """Return the tags of a model version, from which its entry is read; undefined scores have none."""
     values = {
+        SHA256_TAG: sha256,
         "recipe": record.recipe,
         "created": record.created.isoformat(),
         "synthetic": record.synthetic,
         "data_name": record.data_name,
         "data_fingerprint": record.data_fingerprint,
-        "validation_fingerprint": record.validation_fingerprint,
-        "threshold": record.threshold,
-        "validation_auroc": record.validation.auroc,
+        "protocol_fingerprint": record.protocol_fingerprint,
         "validation_shifted_auroc": record.validation_shifted.auroc,
         "test_auroc": record.test.auroc,
         "test_accuracy": record.test.locked.accuracy,
     }
     return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def read_entry(version: Any, aliases: Mapping[int, Sequence[str]]) -> Entry | UnreadableEntry:
+    """Read the entry of one of MLflow's model versions, given the aliases of all by version."""
+    number, tags = int(version.version), version.tags
+    own = tuple(aliases.get(number, ()))
+    try:
+        return Entry.model_validate(tags | {"version": number, "run_id": version.run_id, "aliases": own})
+    except ValidationError as error:
+        fields = ", ".join(str(problem["loc"][0]) for problem in error.errors())
+        return UnreadableEntry(number, tags.get("recipe", "the model"), own, tags.get("data_fingerprint"), fields)

@@ -1,24 +1,22 @@
-"""The registry itself: models in, models out, and the results that are not models."""
+"""The model registry: register, list, look up, load and promote models; store and load the results of experiments."""
 
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import filelock
 import pandas as pd
-from pydantic import ValidationError
 
 from pneumo import config
 from pneumo.errors import UserError
-from pneumo.registry import embedded, files
-from pneumo.registry.connection import as_user_error, connect, import_mlflow, one_line
-from pneumo.registry.entry import Entry, headline
-from pneumo.registry.experiments import AnyExperiment, Kept, log_experiment, newest_runs, read_predictions
-from pneumo.registry.test_access import TestAccess, log_access, read_accesses
+from pneumo.registry import embedded, runs
+from pneumo.registry.backend import Backend
+from pneumo.registry.connection import as_user_error, import_mlflow, one_line
+from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, read_entry, tags_of
+from pneumo.registry.test_access import Access, log_access, read_accesses
 from pneumo.results.experiment import Experiment
+from pneumo.results.files import parse_result, read_predictions
 from pneumo.results.model import ModelRecord
 from pneumo.startup import quiet_start
 
@@ -26,157 +24,132 @@ if TYPE_CHECKING:
     import keras
 
 MODEL_NAME = "pneumonia-classifier"
+BY_NAME = f"name = '{MODEL_NAME}'"
 CHAMPION = "champion"
-LOCK_TIMEOUT_SECONDS = 300
+
+AnyExperiment = TypeVar("AnyExperiment", bound=Experiment)
 
 
 class Registry:
     """Registered models: the versions of one MLflow model, embedded in a folder or on a tracking server."""
 
     def __init__(self, settings: config.Registry) -> None:
-        self._tracking_uri = settings.tracking_uri
-        self._directory = settings.directory.resolve()
-        self._location = settings.tracking_uri or str(self._directory)
-        # One object for each registry, since an outer call that holds it makes inner ones.
-        self._lock: AbstractContextManager[Any] = (
-            nullcontext()
-            if settings.tracking_uri
-            else filelock.FileLock(self._directory / "registry.lock", timeout=LOCK_TIMEOUT_SECONDS)
-        )
+        self._backend = Backend(settings)
+        self._location = self._backend.location
 
     def add(
         self, record: ModelRecord, model: "keras.Model", predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path] = ()
     ) -> Entry:
-        """Register a model with everything that belongs to it; the first of all becomes the champion.
+        """Register a model with its record, predictions by part, and figures; the first model of a registry becomes the champion.
 
-        The version comes last and in one call: a process killed before it leaves nothing that is listed.
-
-        Args:
-            predictions: columns path, patient, y_true, y_score, by "validation", "validation_shifted" and "test".
+        The version is created last, in one call, so an incomplete registration of a killed process is not listed.
         """
-        with self._writing() as client:
-            # Imported here: it brings Keras, and MLflow's environment must be set by then.
-            from pneumo.registry.run import log_run  # noqa: PLC0415
+        with self._backend.writing() as client:
+            # Imported here: it imports Keras, and MLflow's environment must be set before.
+            from pneumo.registry.model_run import log_model  # noqa: PLC0415
 
-            logged = log_run(record, model, predictions, figures)
+            logged, sha256 = log_model(record, model, predictions, figures)
             _ensure_model_name(client)
-            tags = headline(record) | {"model_sha256": logged.sha256}
-            source = f"models:/{logged.model_id}"
+            source, tags = f"models:/{logged.model_id}", tags_of(record, sha256)
             added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
             entries = self.entries()
-            # Looked for each time: a process killed right here must not leave a registry without a champion.
+            # Checked with every model: a process killed at this point would leave a registry without a champion.
             if not any(CHAMPION in entry.aliases for entry in entries):
-                self.promote(entries[0].version)
+                self.promote(str(entries[0].version))
             return self.get(str(added.version))
 
     def add_experiment(self, result: Experiment, predictions: pd.DataFrame, figures: Iterable[Path] = ()) -> str:
-        """Keep a result that is not a model, listed only when all of it is there.
-
-        Returns:
-            MLflow's name of the run that holds it.
-        """
-        with self._writing():
-            return log_experiment(result, predictions, figures)
+        """Store the result of an experiment and return the id of its MLflow run; it is listed when it is complete."""
+        with self._backend.writing() as client:
+            return runs.log_experiment(client, result, predictions, figures)
 
     def entries(self, recipe: str | None = None) -> list[Entry]:
-        """List the models, of one recipe or of all, the newest last."""
-        if self._tracking_uri is None and not embedded.database(self._directory).exists():
-            return []
-        with as_user_error(self._location):
-            client = self._client()
-            aliases = [
-                each for model in client.search_registered_models(f"name = '{MODEL_NAME}'") for each in model.aliases.items()
-            ]
-            found = [
-                Entry.model_validate(
-                    each.tags
-                    | {
-                        "version": each.version,
-                        "run_id": each.run_id,
-                        "aliases": [alias for alias, number in aliases if int(number) == int(each.version)],
-                    }
-                )
-                for each in client.search_model_versions(f"name = '{MODEL_NAME}'")
-                # A server may hold versions of that name which somebody else made.
-                if "model_sha256" in each.tags
-            ]
-        return sorted((entry for entry in found if recipe in (None, entry.recipe)), key=lambda entry: entry.version)
+        """List the models of one recipe or of all, the newest last; without those of `unreadable`."""
+        return [entry for entry in self._listing() if isinstance(entry, Entry) and recipe in (None, entry.recipe)]
 
-    def newest(self, data_fingerprint: str, validation_fingerprint: str) -> list[Entry]:
-        """List the newest model of each recipe among those trained on one cohort and validated on the same radiographs of it.
+    def unreadable(self) -> list[str]:
+        """Describe each model that this version of the package cannot read: which, where, why and what to do."""
+        return [self._refusal(entry) for entry in self._listing() if isinstance(entry, UnreadableEntry)]
+
+    def newest(self, data_fingerprint: str, protocol_fingerprint: str) -> list[Entry]:
+        """List the newest model of each recipe among those of one cohort and one protocol.
 
         Raises:
-            UserError: none was.
+            UserError: there is none.
         """
-        of_cohort = [entry for entry in self.entries() if entry.data_fingerprint == data_fingerprint]
-        if not of_cohort:
-            raise UserError(f"No model of this cohort is registered in {self._location}: run `make train` first")
-        by_recipe = {entry.recipe: entry for entry in of_cohort if entry.validation_fingerprint in {None, validation_fingerprint}}
-        if not by_recipe:
+        listing = [entry for entry in self._listing() if entry.data_fingerprint == data_fingerprint]
+        readable = [entry for entry in listing if isinstance(entry, Entry)]
+        by_recipe = {entry.recipe: entry for entry in readable if entry.protocol_fingerprint == protocol_fingerprint}
+        if by_recipe:
+            return list(by_recipe.values())
+        if readable:
             raise UserError(
-                f"The models of this cohort in {self._location} were validated on other radiographs: give the settings of `cohort` that "
-                "they were trained with"
+                f"The models of this cohort in {self._location} were validated under another protocol: give the settings of "
+                "`protocol` that they were trained with, or train models with the current ones"
             )
-        return list(by_recipe.values())
+        unreadable = [entry for entry in listing if isinstance(entry, UnreadableEntry)]
+        if unreadable:
+            raise UserError(self._refusal(unreadable[-1]))
+        raise UserError(f"No model of this cohort is registered in {self._location}: run `make train` first")
 
-    def newest_experiments(self, kind: type[AnyExperiment], data_fingerprint: str) -> list[Kept[AnyExperiment]]:
-        """Read the results of one kind and cohort, the newest of each name."""
-        if self._tracking_uri is None and not embedded.database(self._directory).exists():
+    def newest_experiments(self, kind: type[AnyExperiment], data_fingerprint: str) -> list[AnyExperiment]:
+        """Load the newest result of each name among the experiments of one kind and cohort.
+
+        Raises:
+            UserError: a result is missing or cannot be read by this version of the package.
+        """
+        if not self._backend.exists:
             return []
         with as_user_error(self._location):
-            runs = newest_runs(self._client(), kind.KIND, data_fingerprint)
-        return [self._experiment(kind, run_id) for run_id in runs]
+            run_ids = runs.newest_runs(self._backend.client(), kind.KIND, data_fingerprint)
+        return [self._experiment(kind, run_id) for run_id in run_ids]
 
     def get(self, reference: str) -> Entry:
-        """Find a model by its version, by "champion", or by its recipe, whose newest it then is.
+        """Look up a model by its version, by "champion", or by its recipe, of which the newest is returned.
 
         Raises:
-            UserError: there is none; the message names those there are.
+            UserError: there is none, or this version of the package cannot read it.
         """
-        entries = self.entries()
-        for entry in reversed(entries):
+        listing = self._listing()
+        for entry in reversed(listing):
             if reference in (str(entry.version), entry.recipe, *entry.aliases):
+                if isinstance(entry, UnreadableEntry):
+                    raise UserError(self._refusal(entry))
                 return entry
-        if not entries:
+        if not listing:
             raise UserError(f"No model is registered in {self._location} yet: run `make train` first")
-        existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in entries)
+        existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in listing)
         raise UserError(f"No model `{reference}` in {self._location}: name a version, a recipe or champion; there are {existing}")
 
     def record(self, entry: Entry) -> ModelRecord:
-        """Read everything that travels with a model."""
-        with self._model_file(entry, f"runs:/{entry.run_id}/{files.RECORD}") as path:
-            try:
-                return ModelRecord.model_validate_json(path.read_bytes())
-            except ValidationError as error:
-                raise UserError(
-                    f"The record of model {entry.version} in {self._location} cannot be read by this version of pneumo "
-                    f"({error.error_count()} errors): train {entry.recipe} again"
-                ) from error
+        """Load the record of a model."""
+        with self._model_file(entry, runs.RECORD) as path:
+            name = f"The record of model {entry.version} in {self._location}"
+            return parse_result(path.read_bytes(), ModelRecord, name, self._remedy(f"train {entry.recipe}"))
 
-    def predictions(self, entry: Entry, split: str) -> pd.DataFrame:
+    def predictions(self, entry: Entry, part: str) -> pd.DataFrame:
         """Read a model's predictions on "validation", "validation_shifted" or "test": path, patient, y_true, y_score."""
-        with self._model_file(entry, f"runs:/{entry.run_id}/{files.predictions(split)}") as path:
-            # A patient called 007 or NA keeps that name.
-            texts = {"path": str, "patient": str}
-            return pd.read_csv(path, dtype=texts, keep_default_na=False)
+        with self._model_file(entry, runs.predictions_file(part)) as path:
+            return read_predictions(path)
 
     def figure(self, entry: Entry, name: str) -> bytes:
-        """Read a picture that was kept with a model."""
-        with self._model_file(entry, f"runs:/{entry.run_id}/{files.FIGURES}/{name}") as path:
+        """Read a figure that was registered with a model."""
+        with self._model_file(entry, f"{runs.FIGURES}/{name}") as path:
             return path.read_bytes()
 
     def load(self, entry: Entry) -> "keras.Model":
-        """Load a model for prediction, once its file has proved to be the one that was registered.
+        """Load a model for prediction, after checking that its file is the one that was registered.
 
         Raises:
-            UserError: the file is missing, has changed, or would run code of its own.
+            UserError: the file is missing, has changed, or contains code.
         """
-        with self._model_file(entry, f"models:/{MODEL_NAME}/{entry.version}/{files.MODEL}") as path:
-            # Imported here: listing models must not take Keras' six seconds.
+        artifact = f"models:/{MODEL_NAME}/{entry.version}/{runs.MODEL}"
+        with self._backend.download(artifact, f"model {entry.version}", f"train {entry.recipe} again") as path:
+            # Imported here: listing models must not take the six seconds of Keras' import.
             with quiet_start():
                 import keras  # noqa: PLC0415
 
-            if files.sha256(path) != entry.model_sha256:
+            if runs.sha256(path) != entry.model_sha256:
                 raise UserError(
                     f"The file of model {entry.version} in {self._location} is not the one that was registered "
                     f"(sha256 differs): restore it from a backup, or train {entry.recipe} again"
@@ -185,96 +158,68 @@ class Registry:
                 return keras.saving.load_model(path, compile=False, safe_mode=True)
             except (TypeError, ValueError) as error:
                 raise UserError(
-                    f"Model {entry.version} in {self._location} is refused: train {entry.recipe} again ({one_line(error)})"
+                    f"Model {entry.version} in {self._location} cannot be loaded in Keras' safe mode: "
+                    f"train {entry.recipe} again ({one_line(error)})"
                 ) from error
 
-    def promote(self, version: int) -> None:
-        """Make a model the champion in place of the one that is."""
-        entry = self.get(str(version))
+    def promote(self, reference: str) -> Entry:
+        """Make a model the champion in place of the current one."""
+        entry = self.get(reference)
         with as_user_error(self._location):
-            self._client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
+            self._backend.client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
+        return entry
 
-    def log_test_access(self, recipe: str, data_fingerprint: str) -> list[TestAccess]:
-        """Write down that a recipe's model is about to be tested, and list all openings of that cohort's test split."""
-        return log_access(self._directory, recipe, data_fingerprint)
+    def log_test_access(self, recipe: str, data_fingerprint: str) -> list[Access]:
+        """Log that the audit or a recipe's model is about to access test; return all accesses to that test split, this one last."""
+        return log_access(self._backend, recipe, data_fingerprint)
 
-    def test_accesses(self, data_fingerprint: str) -> list[TestAccess]:
-        """List all openings of a cohort's test split, the last one last."""
-        return read_accesses(self._directory, data_fingerprint)
+    def test_accesses(self, data_fingerprint: str) -> list[Access]:
+        """Return all accesses to a cohort's test split, the newest last."""
+        return read_accesses(self._backend, data_fingerprint)
 
     def ui_command(self, port: int = 5000) -> list[str]:
-        """Return the command that serves MLflow's own page, and have the page find the artifacts of a folder that was moved."""
-        if self._tracking_uri is not None:
-            raise UserError(f"The registry is at {self._tracking_uri}: open that in a browser")
-        if not self.entries():
+        """Return the command that runs the MLflow UI on an embedded registry."""
+        if self._backend.tracking_uri is not None:
+            raise UserError(f"The registry is at {self._location}: open that in a browser")
+        # Also updates the stored locations of a folder that was moved.
+        if not self._listing():
             raise UserError(f"No model is registered in {self._location} yet: run `make train` first")
-        # One worker for one reader: each takes seconds to start and half a gigabyte.
+        # One worker: each takes seconds to start and half a gigabyte of memory.
         server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        stores = ["--backend-store-uri", embedded.uri(self._directory)]
-        return [*server, *stores, "--artifacts-destination", str(embedded.artifacts(self._directory))]
+        directory = self._backend.directory
+        stores = ["--backend-store-uri", embedded.uri(directory), "--artifacts-destination", str(directory / embedded.ARTIFACTS)]
+        return [*server, *stores]
 
-    def _client(self) -> Any:
-        if self._tracking_uri is not None:
-            return connect(self._tracking_uri)
-        with self._locked():
-            return embedded.open_folder(self._directory)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            with self._lock:
-                yield
-        except filelock.Timeout as error:
-            raise UserError(
-                f"Another process has held {error.lock_file} for {LOCK_TIMEOUT_SECONDS} s: see what it is doing"
-            ) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[Any]:
-        """Yield MLflow's client of the registry, which is made where there was none, and is this process's alone."""
+    def _listing(self) -> list[Entry | UnreadableEntry]:
+        """List all models, the newest last."""
+        if not self._backend.exists:
+            return []
         with as_user_error(self._location):
-            if self._tracking_uri is not None:
-                yield self._client()
-                return
-            self._directory.mkdir(parents=True, exist_ok=True)
-            with self._locked():
-                if not embedded.database(self._directory).exists():
-                    embedded.create(self._directory)
-                client = self._client()
-                # This process holds the lock, so whoever else was writing is dead.
-                embedded.end_abandoned_runs(client)
-                yield client
+            client = self._backend.client()
+            models, versions = client.search_registered_models(BY_NAME), client.search_model_versions(BY_NAME)
+        aliases: dict[int, list[str]] = {}
+        for alias, version in (item for model in models for item in model.aliases.items()):
+            aliases.setdefault(int(version), []).append(alias)
+        # A server may hold versions of this name that were not made by this package.
+        entries = [read_entry(version, aliases) for version in versions if SHA256_TAG in version.tags]
+        return sorted(entries, key=lambda entry: entry.version)
 
-    def _experiment(self, kind: type[AnyExperiment], run_id: str) -> Kept[AnyExperiment]:
-        owner, remedy = f"{kind.KIND} {run_id}", f"make the {kind.KIND} again"
-        with self._file(f"runs:/{run_id}/{files.RESULT}", owner, remedy) as path:
-            try:
-                result = kind.model_validate_json(path.read_bytes())
-            except ValidationError as error:
-                raise UserError(
-                    f"The result of {owner} in {self._location} cannot be read by this version of pneumo "
-                    f"({error.error_count()} errors): {remedy}"
-                ) from error
-        with self._file(f"runs:/{run_id}/{files.PREDICTIONS}", owner, remedy) as path:
-            return Kept(run_id, result, read_predictions(path))
+    def _refusal(self, entry: UnreadableEntry) -> str:
+        return (
+            f"Model {entry.version} in {self._location} is of an incompatible version of pneumo (without a valid {entry.fields}): "
+            f"{self._remedy(f'train {entry.recipe}')}"
+        )
 
-    def _model_file(self, entry: Entry, artifact: str) -> AbstractContextManager[Path]:
-        return self._file(artifact, f"model {entry.version}", f"train {entry.recipe} again")
+    def _remedy(self, action: str) -> str:
+        return f"{action} again, or set another {self._backend.setting}"
 
-    @contextmanager
-    def _file(self, artifact: str, owner: str, remedy: str) -> Iterator[Path]:
-        """Yield a copy of a stored file, given MLflow's address of it."""
-        with as_user_error(self._location), tempfile.TemporaryDirectory() as folder:
-            self._client()
-            mlflow = import_mlflow()
-            try:
-                path = mlflow.artifacts.download_artifacts(artifact_uri=artifact, dst_path=folder)
-            except (mlflow.MlflowException, OSError) as error:
-                raise UserError(
-                    f"{artifact.rpartition('/')[2]} of {owner} in {self._location} cannot be read: "
-                    f"restore it from a backup, or {remedy} ({one_line(error)})"
-                ) from error
-            yield Path(path)
+    def _experiment(self, kind: type[AnyExperiment], run_id: str) -> AnyExperiment:
+        owner, action = f"{kind.KIND} {run_id}", f"run the {kind.KIND}"
+        with self._backend.download(f"runs:/{run_id}/{runs.RESULT}", owner, f"{action} again") as path:
+            return parse_result(path.read_bytes(), kind, f"The result of {owner} in {self._location}", self._remedy(action))
+
+    def _model_file(self, entry: Entry, name: str) -> AbstractContextManager[Path]:
+        return self._backend.download(f"runs:/{entry.run_id}/{name}", f"model {entry.version}", f"train {entry.recipe} again")
 
 
 def _ensure_model_name(client: Any) -> None:

@@ -1,43 +1,92 @@
-"""When the test split was looked at: one line each time, written before the look and never taken back."""
+"""The test-access log: when the test split of a cohort was read, and for which recipe a model was scored on it.
 
+Each access is logged before it takes place, and never deleted. The log is stored with the registry: as a file in the folder of an
+embedded registry, as MLflow runs on a tracking server, which all machines that use the server share.
+"""
+
+import errno
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, ValidationError
+
+from pneumo.evaluation.scores import Result
+from pneumo.registry.backend import Backend
+from pneumo.registry.connection import as_user_error, import_mlflow
+from pneumo.registry.embedded import EXPERIMENT
+from pneumo.registry.runs import COHORT_TAG, KIND_TAG, NAME_TAG, SOURCE_TAGS, find_runs
 
 FILE = "test-access.jsonl"
+KIND = "test-access"
+TIME_TAG = "pneumo.time"
+AUDIT = "audit"
+"""Stands in place of a recipe: the audit reads the radiographs and labels of test, and scores no model."""
 
 
-class TestAccess(BaseModel):
-    """One look at a cohort's test split."""
+class Access(Result):
+    """One access to the test split of a cohort."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    opened: datetime
-    """In UTC."""
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
     recipe: str
+    """Recipe of the model that was scored, or AUDIT."""
     data_fingerprint: str
 
 
-def log_access(directory: Path, recipe: str, data_fingerprint: str) -> list[TestAccess]:
-    """Write down that a recipe's model is about to be tested, whatever becomes of it.
+def log_access(backend: Backend, recipe: str, data_fingerprint: str) -> list[Access]:
+    """Log that the audit or a recipe's model is about to access test; return all accesses to that test split, this one last."""
+    access = Access(recipe=recipe, data_fingerprint=data_fingerprint)
+    with as_user_error(backend.location):
+        if backend.tracking_uri is None:
+            _append_to_file(backend.directory, access)
+        else:
+            _create_run(backend.client(), access)
+    # Not by time: clocks of machines that share a server may differ.
+    return [other for other in read_accesses(backend, data_fingerprint) if other != access] + [access]
 
-    Returns:
-        All openings of this cohort's test split from this registry, this one last.
-    """
+
+def read_accesses(backend: Backend, data_fingerprint: str) -> list[Access]:
+    """Return all accesses to a cohort's test split, the newest last."""
+    with as_user_error(backend.location):
+        accesses = _read_file(backend.directory) if backend.tracking_uri is None else _read_runs(backend.client(), data_fingerprint)
+    return sorted((access for access in accesses if access.data_fingerprint == data_fingerprint), key=lambda access: access.time)
+
+
+def _append_to_file(directory: Path, access: Access) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / FILE).open("a", encoding="utf-8") as file:
-        # Short enough to be appended in one piece, also when two stages write at the same moment.
-        file.write(TestAccess(opened=datetime.now(UTC), recipe=recipe, data_fingerprint=data_fingerprint).model_dump_json() + "\n")
-    return read_accesses(directory, data_fingerprint)
+    with (directory / FILE).open("ab+", buffering=0) as file:
+        line = f"{access.model_dump_json()}\n".encode()
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        # A line that a full disk cut short must not be joined to this one.
+        if size and file.read(1) != b"\n":
+            line = b"\n" + line
+        # In one write, so that lines of concurrent processes do not mix.
+        if file.write(line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory / FILE))
 
 
-def read_accesses(directory: Path, data_fingerprint: str) -> list[TestAccess]:
-    """List all openings of a cohort's test split from this registry, the last one last."""
-    try:
-        lines = (directory / FILE).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    # A line that a full disk cut short ends in no brace.
-    noted = [TestAccess.model_validate_json(line) for line in lines if line.endswith("}")]
-    return [opening for opening in noted if opening.data_fingerprint == data_fingerprint]
+def _read_file(directory: Path) -> list[Access]:
+    accesses: list[Access] = []
+    with suppress(FileNotFoundError):
+        for line in (directory / FILE).read_bytes().splitlines():
+            # Raised by a line that was cut short: its access did not take place.
+            with suppress(ValidationError):
+                accesses.append(Access.model_validate_json(line))
+    return accesses
+
+
+def _create_run(client: Any, access: Access) -> None:
+    """Store an access on a tracking server: a run without data, created together with its tags in one transaction."""
+    tags = {KIND_TAG: KIND, NAME_TAG: access.recipe, COHORT_TAG: access.data_fingerprint, TIME_TAG: access.time.isoformat()}
+    experiment = import_mlflow().set_experiment(EXPERIMENT)
+    run = client.create_run(experiment.experiment_id, tags=SOURCE_TAGS | tags, run_name=f"{KIND} {access.recipe}")
+    client.set_terminated(run.info.run_id)
+
+
+def _read_runs(client: Any, data_fingerprint: str) -> list[Access]:
+    """Accesses on a tracking server, also where their runs were deleted on its page."""
+    tags = [run.data.tags for run in find_runs(client, KIND, data_fingerprint, deleted=True)]
+    return [Access(time=tag[TIME_TAG], recipe=tag[NAME_TAG], data_fingerprint=tag[COHORT_TAG]) for tag in tags]

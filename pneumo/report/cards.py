@@ -1,52 +1,67 @@
-"""A model card for every registered model (Mitchell et al. 2019): one file each, which needs nothing beside it."""
+"""Model cards (Mitchell et al. 2019): for every registered model one HTML file that needs no other file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pneumo.report.contents import ModelSection
-from pneumo.report.families import Family, family_of
-from pneumo.report.files import CARDS
-from pneumo.report.provenance import made_with
-from pneumo.report.reasons import TestAccesses, opened
+from pneumo.report.content import Content
+from pneumo.report.remarks import test_access
 from pneumo.report.rendering import render
-from pneumo.results.registered import RegisteredModel
+from pneumo.report.seed_groups import seed_group_of
+from pneumo.results.model import ModelRecord, RegisteredModel
 
-INTENDED = (
-    "Research and teaching: how networks read chest radiographs, and where they go wrong.",
-    "Comparing recipes on the cohort it was trained on, by the protocol of the report.",
+INTENDED_USES = (
+    "Research and teaching: how networks classify chest radiographs, and which mistakes they make.",
+    "Comparison of recipes on the cohort that it was trained on, by the protocol of the report.",
 )
-FORBIDDEN = (
-    "Any decision about a patient, alone or beside a reader: it is not a medical device, and nobody has tried it in a clinic.",
-    "Radiographs of other ages, hospitals or views, or made in another way, unless it has been measured on them first.",
-    "Anything but pneumonia: NORMAL means that it sees no pneumonia, not that a patient is well.",
-    "Labelling other collections of radiographs without a reader's check.",
+OUT_OF_SCOPE_USES = (
+    "Any decision about a patient, alone or with a reader: it is not a medical device and has not been tested in a clinic.",
+    "Radiographs of other ages, hospitals or views, or acquired differently, unless its performance was measured on them first.",
+    "Findings other than pneumonia: NORMAL means that it detects no pneumonia, not that the patient is healthy.",
+    "Labelling of other radiographs without review by a reader.",
 )
+CARDS = "cards"
+"""Folder of the model cards, beside the page."""
+CODE_FIELDS = ("Git commit", "Data fingerprint", "Protocol fingerprint")
+"""Titles of the fields of the provenance that are set as code."""
 
 
-def file_name(model: RegisteredModel) -> str:
-    """Name a model's card."""
-    return f"{model.facts.recipe}-v{model.version}.html"
+def card_file(model: RegisteredModel) -> str:
+    """Return the file name of a model's card."""
+    return f"{model.record.recipe}-v{model.version}.html"
 
 
-def render_cards(
-    content: Mapping[str, Any], sections: Sequence[ModelSection], families: Sequence[Family], openings: TestAccesses
-) -> dict[str, str]:
-    """Write the card of every model.
-
-    Args:
-        content: what the page is made from.
-
-    Returns:
-        The cards by their paths in the report.
-    """
+def render_cards(content: Content, names: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cards of all models by their paths in the report; templates use `names` besides the content."""
     cards = {}
-    for section in sections:
-        own = {
+    for section in content.all_sections:
+        model = section.model
+        details = {
             "section": section,
-            "model": section.result,
-            "family": family_of(section.result, families),
-            "opened": opened(section.result, openings).sentence,
-            "made_with": made_with(section.result.facts),
+            "model": model,
+            "seed_group": seed_group_of(model, content.seed_groups),
+            "test_access": test_access(model, content.test_accesses),
+            "provenance": provenance_fields(model.record),
         }
-        cards[f"{CARDS}/{file_name(section.result)}"] = render("card.html.j2", {**content, **own})
+        cards[f"{CARDS}/{card_file(model)}"] = render("card.html.j2", {**names, **vars(content), **details})
     return cards
+
+
+def provenance_fields(record: ModelRecord) -> dict[str, str]:
+    """Return precision, hardware, software and fingerprints of one model, by title."""
+    return {
+        "Precision": f"{record.precision}: {record.precision_reason}",
+        "Hardware": record.hardware,
+        "Software": ", ".join(f"{name} {version}" for name, version in record.software.items()),
+        "Git commit": record.git_commit or "not under git",
+        "Data fingerprint": record.data_fingerprint,
+        "Protocol fingerprint": record.protocol_fingerprint,
+    }
+
+
+def shared_provenance(models: Iterable[RegisteredModel]) -> dict[str, dict[str, list[str]]]:
+    """Return the distinct values of each field of the provenance, with the names of the models that have each value."""
+    fields: dict[str, dict[str, list[str]]] = {}
+    for model in models:
+        for title, text in provenance_fields(model.record).items():
+            fields.setdefault(title, {}).setdefault(text, []).append(model.name)
+    return fields

@@ -1,7 +1,6 @@
-"""What a careful reader expects of a report (CLAIM 2024, TRIPOD+AI, Model Cards), and where this page holds it.
+"""Items that reporting guidelines expect (CLAIM 2024, TRIPOD+AI, Model Cards), and where the page covers them.
 
-An item is ticked because the page has a place of that id, and a template gives a place its id only where there is something to
-show.
+An item is covered where the page has an element with its id. Templates set these ids only where there is something to show.
 """
 
 import re
@@ -9,32 +8,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# Item: what belongs to it, and the id of the place that holds it.
-EXPECTED = {
+# Item: its components, and the id of the element that covers each.
+ITEMS = {
     "Flow of images and patients": {"flow": "flow", "exclusions": "exclusions"},
     "Partition": {"table by part and class": "flow", "patients in several parts": "partition"},
-    "Audit of the data": {"leakage": "leakage", "validation_shifted": "shortcuts", "linear pixel baseline": "linear-baseline"},
-    "ROC and precision-recall, with intervals by patient bootstrap": {
+    "Audit of the data": {"leakage": "leakage", "shortcuts": "shortcuts", "linear pixel baseline": "linear-baseline"},
+    "ROC and precision-recall curves, with intervals by patient bootstrap": {
         "ROC": "roc",
         "precision-recall": "precision-recall",
         "bands": "roc-bands",
         "intervals": "certainty",
     },
     "Several seeds, mean ± SD": {"seeds": "seeds"},
-    "Confusion matrix at a threshold locked on validation": {"matrices": "confusion", "rule of the threshold": "threshold-rule"},
-    "Specificity at 95 and 97 % sensitivity": {"fixed sensitivity": "fixed"},
-    "Predictive values across prevalences": {"PPV and NPV": "predictive"},
-    "Calibration on validation and test": {"reliability curve": "reliability", "Brier score and ECE": "calibration-table"},
-    "Gap from validation to test": {"gap": "gap"},
-    "Sensitivity by subtype": {"subtypes": "subtypes"},
+    "Confusion matrix at a threshold locked on validation": {"matrices": "confusion", "threshold rule": "threshold-rule"},
+    "Specificity at 95 and 97 % sensitivity": {"operating points": "fixed"},
+    "Predictive values by prevalence": {"PPV and NPV": "predictive"},
+    "Calibration on validation and test": {"reliability curves": "reliability", "Brier score and ECE": "calibration-table"},
+    "Gap between validation and test": {"gap": "gap"},
+    "Sensitivity by subtype of pneumonia": {"subtypes": "subtypes"},
     "Decision curve": {"net benefit": "decision"},
     "Robustness to JPEG quality, blur, crop and aspect ratio": {
         "curves": "robustness",
-        "of the model to trust": "robustness-trusted",
+        "of the selected model": "robustness-selected",
     },
-    "Failures with heatmaps": {"gallery": "gallery", "of the model to trust": "gallery-trusted"},
+    "Mistakes with heatmaps": {"gallery": "gallery", "of the selected model": "gallery-selected"},
     "Paired comparison of models": {"DeLong and McNemar": "comparisons"},
-    "Limits": {"limits": "limits"},
+    "Limitations": {"limitations": "limits"},
     "Model card": {
         "hashes, seeds, versions, compute": "provenance",
         "licence": "licence",
@@ -45,22 +44,23 @@ EXPECTED = {
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that is expected."""
+    """An item of the checklist."""
 
     name: str
     places: dict[str, str | None]
-    """The id of each thing that belongs to it; None where the page does not hold it."""
+    """Id of the element that covers each component; None where the page has none."""
 
     @property
-    def held(self) -> Literal["yes", "in part", "not yet"]:
-        """Tell how much of it the page holds."""
-        there = [place is not None for place in self.places.values()]
-        return "yes" if all(there) else "in part" if any(there) else "not yet"
+    def covered(self) -> Literal["yes", "in part", "not yet"]:
+        """How much of the item the page covers."""
+        present = [place is not None for place in self.places.values()]
+        return "yes" if all(present) else "in part" if any(present) else "not yet"
 
 
 def checklist(page: str) -> Sequence[Item]:
-    """Look up every item in a finished page."""
+    """Return all items with the places where a finished page covers them."""
     ids = set(re.findall(r'\sid="([^"]+)"', page))
     return [
-        Item(name, {words: place if place in ids else None for words, place in places.items()}) for name, places in EXPECTED.items()
+        Item(name, {component: place if place in ids else None for component, place in places.items()})
+        for name, places in ITEMS.items()
     ]

@@ -1,40 +1,39 @@
-"""What the report is made from: plain data, gathered by the stage, so that no TensorFlow and no MLflow is needed here."""
+"""Inputs of the report, collected by its stage: the report itself needs neither TensorFlow nor MLflow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
-from pneumo.results.ablation import Ablation
-from pneumo.results.cross_validation import CrossValidation
-from pneumo.results.experiment import Experiment
-from pneumo.results.ingredients import Ingredients
-from pneumo.results.registered import RegisteredModel
+from pneumo.evaluation.scores import PARTS
+from pneumo.results.experiment import Ablation, CrossValidation, Experiment
+from pneumo.results.model import RegisteredModel
 
 
 @dataclass(frozen=True)
-class CohortFacts:
+class CohortSummary:
     """The radiographs that the models were trained and tested on."""
 
     name: str
     """Name of the cohort's folder, never a path."""
     table: pd.DataFrame
-    """One row a radiograph: split, label, subtype, patient, width, height, mode; part (training, validation, test or unused)."""
+    """A row for each radiograph: split, label, subtype, patient, width, height, mode, part (training, validation, test, unused)."""
     synthetic: bool
     foreign: Mapping[str, int]
+    """Number of ignored entries of the folder by kind."""
     left_out: pd.DataFrame
-    """Columns path, problem, detail."""
+    """Excluded files: columns path, problem, detail."""
     fingerprint: str
     published: bool
     """The radiographs of Kermany et al. (2018)."""
     test_accesses: Mapping[str, int]
-    """How often the test split was opened from this registry, by recipe."""
+    """Accesses to the test split by recipe, from the test-access log."""
+    audits: int
+    """Times that the audit read the test split, from the same log."""
 
 
 @dataclass(frozen=True)
@@ -43,94 +42,52 @@ class Experiments:
 
     cross_validations: Sequence[CrossValidation] = ()
     ablations: Sequence[Ablation] = ()
-    ingredients: Sequence[Ingredients] = ()
 
     def all(self) -> list[Experiment]:
-        """List them in the order of the page."""
-        return [*self.cross_validations, *self.ablations, *self.ingredients]
+        """Return all results in the order of the page."""
+        return [*self.cross_validations, *self.ablations]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A radiograph to show, as an example of its class."""
+    """A radiograph to show as an example of its class."""
 
     pixels: npt.NDArray[np.uint8]
-    """(H, W), grey."""
+    """(H, W), grey values."""
     caption: str
 
 
-class _Json(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+def count_test_accesses(cohort: CohortSummary, models: Sequence[RegisteredModel]) -> dict[str, int]:
+    """Return the accesses that scored a model, by recipe: from the log, or from the models' records where the log has fewer."""
+    counts = dict(cohort.test_accesses)
+    for model in models:
+        counts[model.record.recipe] = max(counts.get(model.record.recipe, 0), model.record.test_accesses_of_recipe)
+    return counts
 
 
-class CaseFiles(_Json):
-    """Pictures of a case, relative to the folder of its gallery."""
-
-    original: str
-    heatmap: str
-    overlay: str
-
-
-class Case(_Json):
-    """A mistake on the test split, explained."""
-
-    kind: Literal["false_positive", "false_negative"]
-    path: str
-    patient: str
-    true_label: str
-    predicted_label: str
-    method: str
-    explained_class: str
-    probability: float
-    """Of PNEUMONIA."""
-    confidence: float
-    """Of the class that was predicted."""
-    threshold: float
-    layer: str
-    empty: bool
-    """No positive evidence: the heatmap is zero everywhere."""
-    files: CaseFiles
-
-
-class GalleryFile(_Json):
-    """What the Grad-CAM stage leaves as `gradcam/<recipe>-v<version>/cases.json`."""
-
-    model_sha256: str
-    cases: Sequence[Case]
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """A model's explained mistakes, or why there are none to show."""
-
-    folder: str
-    """Relative to the report."""
-    cases: Sequence[Case]
-    absent: str | None
-    """A sentence, where no gallery can be shown."""
-
-
-def read_gallery(report_directory: Path, model: RegisteredModel) -> Gallery:
-    """Find the heatmaps of one model, if they are there and were made from this very model file.
+def check_inputs(cohort: CohortSummary, models: Sequence[RegisteredModel], experiments: Experiments) -> None:
+    """Check that all results are of this cohort, and that each model's predictions give the scores in its record.
 
     Raises:
-        UserError: the gallery's file cannot be read as one.
+        UserError: they do not, or there is no model.
     """
-    folder = f"gradcam/{model.facts.recipe}-v{model.version}"
-    path = report_directory / folder / "cases.json"
-    remedy = "run `pneumo gradcam`, then `pneumo report`"
-    if not path.is_file():
-        return Gallery(folder, (), f"No heatmaps have been made for this model yet: {remedy}.")
-    try:
-        found = GalleryFile.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path} is not a heatmap gallery ({error.error_count()} errors): delete its folder, {remedy}") from error
-    if found.model_sha256 != model.sha256:
-        return Gallery(folder, (), f"The heatmaps in this folder were made from another model file: {remedy}.")
-    root = path.parent.resolve()
-    for case in found.cases:
-        for name in (case.files.original, case.files.heatmap, case.files.overlay):
-            picture = (root / name).resolve()
-            if not (picture.is_relative_to(root) and picture.is_file()):
-                return Gallery(folder, (), f"The gallery of this model is incomplete: {remedy}.")
-    return Gallery(folder, found.cases, None)
+    if not models:
+        raise UserError("no model of this cohort is registered yet, so there is nothing to report: run `make train` first")
+    fingerprints = {model.name: model.record.data_fingerprint for model in models}
+    fingerprints |= {f"{result.KIND} of {result.name}": result.data_fingerprint for result in experiments.all()}
+    for name, fingerprint in fingerprints.items():
+        if fingerprint != cohort.fingerprint:
+            raise UserError(
+                f"{name} was trained on other radiographs than {cohort.name} (fingerprint"
+                f" {fingerprint[:12]}, not {cohort.fingerprint[:12]}): run `pneumo report` with the data it was trained on"
+            )
+    for model in models:
+        for part in PARTS:
+            rows, scores = model.predictions[part], model.evaluation(part)
+            reproduced = len(rows) == scores.images and (
+                scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004
+            )
+            if not reproduced:
+                raise UserError(
+                    f"the {part} predictions stored with {model.name} do not give the scores in its record: train it again"
+                )

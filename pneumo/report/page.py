@@ -1,183 +1,103 @@
-"""The report: one page, its figures, and every number of it as JSON.
+"""The report: a page, its figures, model cards, and all numbers as JSON.
 
-Everything is computed and drawn in memory before the first byte is written, and the page itself is replaced last: a run that fails
-leaves the report of the run before.
+Everything is computed and drawn in memory before the first file is written, and the page is replaced last: a run that fails leaves
+the previous report.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn.metrics import roc_auc_score
-
-from pneumo.errors import UserError
-from pneumo.evaluation.predictions import PARTS
+from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
+from pneumo.audit.traits import TRAITS
+from pneumo.evaluation.comparison import RULE
 from pneumo.figures.drawing import Picture
-from pneumo.report.audit_section import WORDS, audit_section
-from pneumo.report.cards import FORBIDDEN, INTENDED, file_name, render_cards
+from pneumo.files import write_atomically, writing
+from pneumo.report.cards import CARDS, CODE_FIELDS, INTENDED_USES, OUT_OF_SCOPE_USES, card_file, render_cards, shared_provenance
 from pneumo.report.checklist import checklist
-from pneumo.report.contents import ModelSection, draw_pictures, draw_section
-from pneumo.report.explanations_page import explanations_section
-from pneumo.report.families import SCORED_SEEDS, find_families, in_front
-from pneumo.report.files import INDEX, write_files
-from pneumo.report.inputs import CohortFacts, Experiments, Sample
-from pneumo.report.numbers import COMPARED, OFFICIAL_TEST_IMAGES, gap, metrics, value
-from pneumo.report.provenance import provenance
+from pneumo.report.content import build_content
+from pneumo.report.explanations_page import EXPLANATIONS, render_explanations
+from pneumo.report.inputs import CohortSummary, Experiments, Sample, check_inputs
+from pneumo.report.metrics import metrics
+from pneumo.report.reference import OFFICIAL_TEST_IMAGES
+from pneumo.report.remarks import remarks_on_selected
 from pneumo.report.rendering import render
-from pneumo.report.robustness_section import RobustnessSection, robustness_section
-from pneumo.report.selected_model import count_accesses, weigh
-from pneumo.report.statistics import work_out
-from pneumo.results.formatting import PARTS_SAID, RULES_SAID
-from pneumo.results.registered import RegisteredModel
+from pneumo.report.scores import COMPARED, FIT_SCORES, SEED_SCORES, THRESHOLD_FREE, gap, value
+from pneumo.results.formatting import PART_LABELS, RULE_LABELS
+from pneumo.results.model import RegisteredModel
 
-# What the fits of an experiment are compared on, all at 0.5: name in its scores, and on the page.
-SCORED = {
-    "accuracy": "Accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "precision": "Precision",
-    "f1": "F1",
-    "auroc": "AUROC",
-    "average_precision": "Average precision",
-    "loss": "Loss",
-}
-# What the templates say and ask, whatever was found.
+# Labels and functions of the templates, the same for every report.
 NAMES = {
-    "words": WORDS,
-    "card_file": file_name,
-    "intended": INTENDED,
-    "forbidden": FORBIDDEN,
+    "traits": TRAITS,
+    "verdicts": VERDICTS,
+    "finding_sentence": finding_sentence,
+    "linear_baseline_sentence": linear_baseline_sentence,
+    "leakage_sentences": leakage_sentences,
+    "stretch_sentence": stretch_sentence,
+    "card_file": card_file,
+    "intended_uses": INTENDED_USES,
+    "out_of_scope_uses": OUT_OF_SCOPE_USES,
     "compared": COMPARED,
-    "scored": SCORED,
-    "scored_seeds": SCORED_SEEDS,
-    "parts_said": PARTS_SAID,
-    "rules_said": RULES_SAID,
+    "threshold_free": THRESHOLD_FREE,
+    "fit_scores": FIT_SCORES,
+    "seed_scores": SEED_SCORES,
+    "part_labels": PART_LABELS,
+    "rule_labels": RULE_LABELS,
     "value": value,
     "gap": gap,
+    "code_fields": CODE_FIELDS,
+    "selection_rule": RULE,
+    "shared_provenance": shared_provenance,
     "official_test_images": OFFICIAL_TEST_IMAGES,
 }
-NO_EXPERIMENTS = Experiments()
+INDEX = "index.html"
 
 
 def write_report(
     directory: Path,
-    cohort: CohortFacts,
+    cohort: CohortSummary,
     samples: Sequence[Sample],
     models: Sequence[RegisteredModel],
-    experiments: Experiments = NO_EXPERIMENTS,
+    experiments: Experiments,
 ) -> Path:
-    """Write index.html, metrics.json, figures/ and cards/ into a folder; heatmaps, audit and robustness that lie in it are shown.
+    """Write index.html, metrics.json, figures/ and cards/ into a folder, with the audit, robustness and heatmaps saved in it.
 
     Raises:
-        UserError: there is no model, a model or an experiment was made on other radiographs, or a model's predictions do not fit
-            its scores.
+        UserError: there is no model, a result is of other radiographs or cannot be read, or a model's predictions do not give its
+            scores.
     """
-    _check(cohort, models, experiments)
-    content = _content(directory, cohort, samples, models, experiments)
-    numbers = _numbers(cohort, models, experiments, content)
-    content |= {"numbers": numbers}
-    # Once without the checklist, which then says what the page holds.
-    items = checklist(render("page.html.j2", content | {"checklist": ()}))
-    page = render("page.html.j2", content | {"checklist": items})
-    numbers["checklist"] = [{"item": item.name, "held": item.held, "places": item.places} for item in items]
-    cards = render_cards(content, content["all_sections"], content["families"], content["openings"])
-    pages = {INDEX: page, **content["explanations"].page(content), **cards}
-    return write_files(directory, pages, numbers, _drawn(content))
+    check_inputs(cohort, models, experiments)
+    content = build_content(directory, cohort, samples, models, experiments)
+    remarks = remarks_on_selected(content)
+    numbers = metrics(content, remarks)
+    names = NAMES | {"metrics": numbers}
+    shown = names | vars(content) | {"remarks": remarks}
+    # The checklist is computed from a page rendered without it.
+    items = checklist(render("page.html.j2", shown | {"checklist": ()}))
+    numbers["checklist"] = [{"item": item.name, "covered": item.covered, "places": item.places} for item in items]
+    pages = {INDEX: render("page.html.j2", shown | {"checklist": items})}
+    pages |= render_explanations(content.explanations, shown) | render_cards(content, names)
+    return write_files(directory, pages, numbers, content.files())
 
 
-def _content(
-    directory: Path, cohort: CohortFacts, samples: Sequence[Sample], models: Sequence[RegisteredModel], experiments: Experiments
-) -> dict[str, Any]:
-    """Work out and draw all that the templates show, by the names they call it."""
-    families = find_families(models)
-    leading = in_front(models, families)
-    statistics = work_out(models, leading)
-    everything = [
-        draw_section(directory, model, each, cohort.synthetic) for model, each in zip(models, statistics.models, strict=True)
-    ]
-    sections = [section for section in everything if section.result in leading]
-    shown = [section.statistics for section in sections]
-    audit = audit_section(directory, cohort.fingerprint)
-    openings = count_accesses(cohort, models)
-    robustness = robustness_section(directory, leading, cohort.synthetic)
-    trust = weigh(
-        cohort,
-        leading,
-        shown,
-        everyone=models,
-        families=families,
-        audit=audit.found,
-        openings=openings,
-        lacking={section.result.name: _lacking(section, robustness) for section in sections},
-    )
-    return NAMES | {
-        "trust": trust,
-        "audit": audit,
-        "robustness": robustness,
-        "explanations": explanations_section(directory, leading),
-        "cohort": cohort,
-        "openings": openings,
-        "families": families,
-        "models": leading,
-        "all_models": models,
-        "sections": sections,
-        "all_sections": everything,
-        "folded": [section for section in everything if section not in sections],
-        "statistics": statistics,
-        "comparisons": statistics.comparisons,
-        "pictures": draw_pictures(cohort, samples, leading, shown, experiments=experiments, trusted=trust.model),
-        "experiments": experiments,
-        "provenance": provenance(models),
-    }
+def write_files(directory: Path, pages: Mapping[str, str], metrics: dict[str, Any], pictures: Sequence[Picture]) -> Path:
+    """Write figures, metrics.json, pages and, last, the index; then delete figures and pages of earlier reports.
 
+    Args:
+        pages: by their paths below the directory, the index among them, whose file is returned.
 
-def _lacking(section: ModelSection, robustness: RobustnessSection) -> dict[str, str]:
-    """Name what was not made of a model yet, with the command that makes it."""
-    lacking = {"robustness curves": "robustness"} if section.result.name in robustness.missing else {}
-    return lacking | ({"heatmaps of its mistakes": "gradcam"} if section.gallery.absent else {})
-
-
-def _numbers(
-    cohort: CohortFacts, models: Sequence[RegisteredModel], experiments: Experiments, content: dict[str, Any]
-) -> dict[str, Any]:
-    """Gather what metrics.json holds, but for the checklist."""
-    return metrics(cohort, models, content["statistics"], experiments) | {
-        "trust": content["trust"].numbers(),
-        "families": [family.numbers() for family in content["families"]],
-        "test_accesses": dict(content["openings"].by_recipe),
-        "audit": content["audit"].numbers(),
-        "robustness": content["robustness"].numbers(),
-        "explanations": content["explanations"].numbers(),
-    }
-
-
-def _drawn(content: dict[str, Any]) -> list[Picture]:
-    return [
-        *content["pictures"].all(),
-        *content["audit"].pictures(),
-        *content["robustness"].pictures(),
-        *(picture for section in content["sections"] for picture in section.all()),
-    ]
-
-
-def _check(cohort: CohortFacts, models: Sequence[RegisteredModel], experiments: Experiments) -> None:
-    if not models:
-        raise UserError("no model of this cohort is registered yet, so there is nothing to report: run `make train` first")
-    made = {model.name: model.facts.data_fingerprint for model in models}
-    made |= {f"{each.KIND} of {each.name}": each.data_fingerprint for each in experiments.all()}
-    for name, fingerprint in made.items():
-        if fingerprint != cohort.fingerprint:
-            raise UserError(
-                f"{name} was trained on other radiographs than {cohort.name} (fingerprint"
-                f" {fingerprint[:12]}, not {cohort.fingerprint[:12]}): report it with the data it was trained on"
-            )
-    for model in models:
-        for part in PARTS:
-            rows, scores = model.predictions(part), model.evaluation(part)
-            same = len(rows) == scores.images and (
-                scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004
-            )
-            if not same:
-                raise UserError(
-                    f"the {part} predictions kept with {model.name} do not give the scores in its record: train it again"
-                )
+    Raises:
+        UserError: a file cannot be written.
+    """
+    figures = directory / "figures"
+    with writing(directory, "report.directory"):
+        for picture in pictures:
+            write_atomically(figures / picture.name, picture.png)
+        write_atomically(directory / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False))
+        for name in sorted(pages, key=lambda page: page == INDEX):
+            write_atomically(directory / name, pages[name])
+        written = {figures / picture.name for picture in pictures} | {directory / name for name in pages}
+        for obsolete in {*figures.glob("*.png"), directory / EXPLANATIONS, *(directory / CARDS).glob("*.html")} - written:
+            obsolete.unlink(missing_ok=True)
+    return directory / INDEX

@@ -1,33 +1,21 @@
-"""How a template becomes a page: everything is escaped, and a name that is not there is an error."""
+"""Rendering of the report's templates: everything is escaped, and an undefined name is an error."""
 
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 
-from pneumo.figures.drawing import embedded, rounded
-from pneumo.results import formatting as words
+from pneumo.figures.drawing import data_uri
+from pneumo.results import formatting
 
-FILTERS = {
-    "number": rounded,
-    "percent": words.percent,
-    "interval": words.interval,
-    "percent_interval": words.percent_interval,
-    "signed": words.signed,
-    "signed_interval": words.signed_interval,
-    "spread": words.spread,
-    "times": words.times,
-    "inside": words.inside,
-    "p": words.probability,
-    "url": quote,
-    "duration": words.duration,
-    "embedded": embedded,
-}
+# Besides these, every function of results.formatting is a filter by its own name.
+FILTERS = {"number": formatting.rounded, "url": quote, "data_uri": data_uri}
 
 
 def render(template: str, content: Mapping[str, Any]) -> str:
-    """Fill in one of the report's templates."""
+    """Return one of the report's templates filled in."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pneumo.report"),
         autoescape=True,
@@ -35,5 +23,6 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS
+    functions = {name: function for name, function in vars(formatting).items() if isinstance(function, FunctionType)}
+    environment.filters |= functions | FILTERS
     return environment.get_template(template).render(content)

@@ -1,20 +1,20 @@
-"""What each method of explanation is worth for each model; as its file keeps it for the report."""
+"""Comparison of explanation methods on registered models, as the stage `heatmaps` saves it for the report."""
 
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pneumo.evaluation.heatmap_metrics import MapMeasure, fails_randomization_check
+from pneumo.evaluation.heatmap_metrics import MapMetric, fails_randomization_check
 from pneumo.evaluation.scores import Result
+from pneumo.results.measurements import Measurements, ModelMeasurement
 
 FILE = "heatmaps.json"
-"""Its name in the report's folder."""
+"""In the report's directory."""
 FOLDER = "heatmaps"
-"""Where its pictures lie, beside it."""
+"""Folder of the pictures, in the report's directory."""
 BASELINE = "random-cam"
-"""The method that knows nothing of the class, which every other has to beat."""
+"""Method with random channel weights: one that is not better explains nothing."""
 SAME = 0.0005
-"""Two means that differ by less are the same: pages give them in tenths of a per cent."""
+"""Means that differ by less count as equal: the report shows tenths of a per cent."""
 Better = Literal["higher", "lower"]
 FAITHFULNESS: dict[str, Better] = {
     "average drop": "lower",
@@ -23,8 +23,8 @@ FAITHFULNESS: dict[str, Better] = {
     "insertion": "higher",
     "deletion": "lower",
 }
-"""Measures that ask the network, and which way is better (004, section 3.3)."""
-TRUTH: dict[str, Better] = {
+"""Metrics of faithfulness to the network, and which direction is better (Weber 2023, section 3.3)."""
+LOCALIZATION: dict[str, Better] = {
     "pointing game": "higher",
     "energy in the lesion": "higher",
     "energy in the lungs": "higher",
@@ -32,105 +32,96 @@ TRUTH: dict[str, Better] = {
     "AUROC of the lesion": "higher",
     "energy at the marker": "lower",
 }
-"""Measures against what is known to be there, as it is of phantoms alone."""
+"""Metrics against known masks, which only phantoms have, and which direction is better."""
 
 
 class MethodScores(Result):
-    """One method on one model."""
+    """Scores of one explanation method on one model."""
 
     method: str
-    faithfulness: dict[str, MapMeasure]
-    """By the names in FAITHFULNESS, as shares of 1."""
+    faithfulness: dict[str, MapMetric]
+    """By the names in FAITHFULNESS, in 0..1."""
     empty: int
-    """Maps of the radiographs without any evidence."""
-    border: MapMeasure
-    """Share of the map in the outer 5 % at each side of the radiograph."""
-    centre: MapMeasure
-    """Share of the map over spine and mediastinum, the middle fifth of the width."""
-    truth: dict[str, MapMeasure]
-    """By the names in TRUTH; empty where no lesion is known."""
-    logit_randomized: MapMeasure
-    """Rank correlation with the maps of the model whose last layer's weights were shuffled, over radiographs and shufflings."""
-    weights_randomized: MapMeasure
-    """The same with all weights shuffled."""
+    """Maps that are zero everywhere."""
+    border: MapMetric
+    """Share of the map's sum in the outer 5 % at each side of the radiograph."""
+    centre: MapMetric
+    """Share of the map's sum over spine and mediastinum, the middle fifth of the width."""
+    localization: dict[str, MapMetric]
+    """By the names in LOCALIZATION; empty where no lesion mask is known."""
+    logit_randomized: MapMetric
+    """Rank correlation with the maps of models whose logit layer is randomized, over radiographs and randomizations."""
+    weights_randomized: MapMetric
+    """The same with the weights of all layers randomized."""
     milliseconds: float
-    """A radiograph, in batches, on the machine that measured it."""
-    arrived: int | None
-    """Radiographs that LOTS brought to the feature in which the network sees nothing; None for other methods."""
+    """Per radiograph, computed in batches, on the machine given by `hardware`."""
+    converged: int | None
+    """Radiographs whose feature LOTS brought within the tolerance of its target; None for other methods."""
 
     @property
     def fails_randomization_check(self) -> bool | None:
-        """Whether its maps hardly change when the network forgets all it learned."""
+        """Whether its maps hardly depend on the weights of the network; None where too few correlations are defined."""
         return fails_randomization_check(self.weights_randomized)
 
 
-class ShownCase(Result):
-    """A radiograph in the picture of all methods."""
+class ShownMistake(Result):
+    """A mistake that is shown with the maps of all methods."""
 
     path: str
+    """Of the radiograph, relative to the cohort's folder."""
     true_label: str
     predicted_label: str
     probability: float
-    """Of PNEUMONIA."""
+    """Predicted probability of PNEUMONIA."""
 
 
-class ModelExplanations(Result):
-    """All methods on one model."""
+class ModelExplanations(ModelMeasurement):
+    """Scores of all explanation methods on one model."""
 
-    version: int
-    recipe: str
-    model_sha256: str
-    data_fingerprint: str
-    created: datetime
-    """In UTC."""
-    settings: dict[str, Any]
-    """That the measures were made with."""
-    hardware: str
     layer: str
+    """Name of the layer that the CAM methods explain."""
     threshold: float
     radiographs: int
-    """That the methods were measured on, all of test."""
+    """Test radiographs that the methods are measured on."""
     mistakes: int
-    """Radiographs among these that the model is wrong about."""
-    mistakes_in_all: int
-    """Radiographs of the whole test split that it is wrong about."""
+    """Radiographs among these that the model misclassifies."""
+    mistakes_in_test: int
+    """Radiographs of the whole test split that it misclassifies."""
     lesions: int
-    """Radiographs with a known lesion, which the model found, that maps were held against."""
+    """Phantoms with a known lesion, classified correctly, that localization is measured on."""
     randomized_radiographs: int
-    """Radiographs explained again after each shuffling of the weights."""
+    """Radiographs of the randomization check."""
     methods: tuple[MethodScores, ...]
-    cases: tuple[ShownCase, ...]
-    """Rows of the picture of all methods, from above."""
+    shown: tuple[ShownMistake, ...]
+    """Rows of the picture of all methods, from the top."""
     pictures: dict[str, str]
-    """Files in FOLDER: `methods` has all methods on the cases, `layers` looks inside the network at the first. Empty without."""
+    """File names in FOLDER, if there is a mistake: `methods` shows all methods on the mistakes, `layers` all layers on one."""
 
     @property
-    def name(self) -> str:
-        """How the page calls the model."""
-        return f"{self.recipe} v{self.version}"
+    def summary(self) -> str:
+        """How many methods and radiographs were measured, and which methods fail the randomization check."""
+        failed = [scores.method for scores in self.methods if scores.fails_randomization_check]
+        warning = f"; fail the randomization check: {', '.join(failed)}" if failed else ""
+        return (
+            f"{self.name}: {len(self.methods)} methods on {self.radiographs} test radiographs, "
+            f"{self.mistakes} of them misclassified{warning}"
+        )
+
+    def is_current(self, directory: Path) -> bool:
+        """Return whether all pictures are in the report's directory."""
+        return all((directory / FOLDER / name).is_file() for name in self.pictures.values())
 
     def of(self, method: str) -> MethodScores | None:
-        """Pick one method."""
-        return next((each for each in self.methods if each.method == method), None)
+        """Return the scores of a method, if it was measured."""
+        return next((scores for scores in self.methods if scores.method == method), None)
 
 
-class Explanations(Result):
-    """The methods on several models."""
-
-    models: tuple[ModelExplanations, ...]
+class Explanations(Measurements[ModelExplanations]):
+    """Comparisons of the explanation methods on several models."""
 
 
-def read(file: Path) -> Explanations:
-    """Read what was kept: nothing where there is no file yet.
-
-    Raises:
-        ValidationError: the file holds something else.
-    """
-    return Explanations.model_validate_json(file.read_bytes()) if file.is_file() else Explanations(models=())
-
-
-def beats(measure: MapMeasure, baseline: MapMeasure, better: Better) -> bool | None:
-    """Whether a method is better than the one that knows nothing; None where one has no value, or both the same as shown."""
-    if measure.mean is None or baseline.mean is None or abs(measure.mean - baseline.mean) < SAME:
+def beats(metric: MapMetric, baseline: MapMetric, better: Better) -> bool | None:
+    """Return whether a method is better than the baseline by a metric; None where one is undefined or both are equal as shown."""
+    if metric.mean is None or baseline.mean is None or abs(metric.mean - baseline.mean) < SAME:
         return None
-    return measure.mean > baseline.mean if better == "higher" else measure.mean < baseline.mean
+    return metric.mean > baseline.mean if better == "higher" else metric.mean < baseline.mean

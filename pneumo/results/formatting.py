@@ -1,113 +1,116 @@
-"""How the page writes numbers."""
+"""Formatting of scores, intervals and lists for pages, captions and the console."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pneumo.evaluation.bootstrap import Estimate
-from pneumo.evaluation.predictions import Part
-from pneumo.figures.drawing import rounded
-from pneumo.results.cross_validation import Spread
+from pneumo.evaluation.scores import Part
+from pneumo.results.experiment import Spread
 
-PARTS_SAID: dict[Part, str] = {
-    "validation": "validation",
-    "validation_shifted": "shifted validation",
-    "test": "test",
-}
-"""How tables and figures call the parts."""
-RULES_SAID = {
+PART_LABELS: dict[Part, str] = {"validation": "validation", "validation_shifted": "shifted validation", "test": "test"}
+"""Parts in tables and figures."""
+RULE_LABELS = {
     "calibration": "calibration on validation and shifted validation",
-    "youden": "Youden, radiographs as they are",
+    "youden": "Youden index on validation",
     "half": "0.5",
 }
-"""How they call what locks a threshold."""
+"""Rules that choose the operating threshold."""
 
-# So that on a narrow screen a line ends before the interval and nowhere else.
 _SPACE = "\N{NO-BREAK SPACE}"
 
 
-def interval(estimate: Estimate) -> str:
-    """Write a score and its interval."""
-    if estimate.value is None:
+def rounded(number: float | None) -> str:
+    """Format a score with three decimals; a score below 1 that rounds to 1 reads "> 0.999"."""
+    if number is None:
         return "–"
-    ends = "–" if estimate.low is None or estimate.high is None else f"{rounded(estimate.low)} to {rounded(estimate.high)}"
-    return _breakable(rounded(estimate.value), ends)
+    return "> 0.999" if 0.9995 <= number < 1 else f"{number:.3f}"  # noqa: PLR2004
+
+
+def interval(estimate: Estimate) -> str:
+    """Format a score with its interval."""
+    return _with_interval(estimate, rounded)
 
 
 def percent(share: float | None) -> str:
-    """Write a share in per cent."""
+    """Format a share in per cent."""
     return "–" if share is None else f"{share:.1%}"
 
 
 def percent_interval(estimate: Estimate) -> str:
-    """Write a share and its interval in per cent."""
-    if estimate.value is None:
-        return "–"
-    ends = "–" if estimate.low is None or estimate.high is None else f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
-    return _breakable(f"{estimate.value:.1%}", ends)
+    """Format a share with its interval in per cent."""
+    return _with_interval(estimate, percent)
 
 
 def signed(number: float | None) -> str:
-    """Write a difference with its sign."""
+    """Format a difference with its sign."""
     return "–" if number is None else f"{number:+.3f}".replace("-", "−")
 
 
 def signed_interval(estimate: Estimate) -> str:
-    """Write a difference and its interval with their signs."""
-    if estimate.value is None:
-        return "–"
-    ends = "–" if estimate.low is None else f"{signed(estimate.low)} to {signed(estimate.high)}"
-    return _breakable(signed(estimate.value), ends)
+    """Format a difference with its interval, both with their signs."""
+    return _with_interval(estimate, signed)
 
 
-def probability(p: float | None) -> str:
-    """Write the p of a test; a very small one is not written as none."""
+def p_value(p: float | None) -> str:
+    """Format a p-value; one that rounds to 0 reads "< 0.001"."""
     if p is None:
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"  # noqa: PLR2004
 
 
-def spread(found: Spread) -> str:
-    """Write a mean and its standard deviation."""
-    if found.mean is None or found.sd is None:
+def mean_sd(spread: Spread) -> str:
+    """Format a mean with its standard deviation."""
+    if spread.mean is None or spread.sd is None:
         return "–"
-    return f"{rounded(found.mean)} ± {found.sd:.3f}".replace(" ", _SPACE)
+    return f"{rounded(spread.mean)} ± {spread.sd:.3f}".replace(" ", _SPACE)
 
 
-def of_hundred(share: Estimate) -> str:
-    """Write how many of a hundred, and the interval; almost all are not written as all, nor hardly any as none."""
+def per_hundred(share: Estimate) -> str:
+    """Format a share as a count per hundred with its interval; 99.7 reads "over 99" and 0.2 "under 1"."""
     if share.value is None:
         return "–"
-    ends = "" if share.low is None or share.high is None else f" ({_hundredths(share.low)} to {_hundredths(share.high)})"
-    return _hundredths(share.value) + ends
+    ends = "" if share.low is None or share.high is None else f" ({_whole(share.low)} to {_whole(share.high)})"
+    return _whole(share.value) + ends
 
 
 def times(count: int) -> str:
-    """Write how often."""
+    """Format a count of events: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does."""
+    """Join words as a sentence does: a, b and c."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def inside(name: str) -> str:
-    """Write the name of a score as it stands inside a sentence."""
-    return name if name.isupper() else name.lower()
+def lower_first(words: str) -> str:
+    """Return a label with a small first letter, for the middle of a sentence; an abbreviation stays."""
+    return words if words[:2].isupper() else words[0].lower() + words[1:]
+
+
+def upper_first(words: str) -> str:
+    """Return a label with a capital first letter, for the start of a heading or of a cell."""
+    return words[0].upper() + words[1:]
 
 
 def duration(seconds: float) -> str:
-    """Write how long something took."""
+    """Format a time in minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _hundredths(share: float) -> str:
-    whole = round(100 * share)
-    if whole == 100 and share < 1:  # noqa: PLR2004
+def _whole(share: float) -> str:
+    number = round(100 * share)
+    if number == 100 and share < 1:  # noqa: PLR2004
         return "over 99"
-    return "under 1" if whole == 0 and share > 0 else str(whole)
+    return "under 1" if number == 0 and share > 0 else str(number)
 
 
-def _breakable(value: str, ends: str) -> str:
-    return f"{value.replace(' ', _SPACE)} ({ends.replace(' ', _SPACE)})"
+def _with_interval(estimate: Estimate, text: Callable[[float], str]) -> str:
+    if estimate.value is None:
+        return "–"
+    ends = "–"
+    if estimate.low is not None and estimate.high is not None:
+        ends = f"{text(estimate.low)} to {text(estimate.high)}".replace("%", "")
+    # Non-breaking spaces keep the interval together: on a narrow screen the line breaks before it.
+    return f"{text(estimate.value).replace(' ', _SPACE)} ({ends.replace(' ', _SPACE)})"

@@ -1,105 +1,98 @@
-"""What becomes of a model's scores where radiographs were acquired worse, or otherwise; as its file keeps it for the report.
+"""Robustness of a model's scores to perturbations of the radiographs, as the stage `robustness` saves it for the report.
 
-Measured on validation and never on test, which is opened once a model: curves that were drawn there would be looked at when the
-next model is designed. Validation promises more than test keeps, so a curve tells what a change costs, not what a score will be.
+Measured on validation: the test split is accessed once for each model, and curves drawn on it would influence the design of the
+next model. Validation scores are optimistic, so a curve shows what a perturbation costs, not which score to expect.
 """
 
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from pneumo.evaluation import weighted
-from pneumo.evaluation.bootstrap import Estimate, Share, estimates
+from pneumo.evaluation import weighted_scores
+from pneumo.evaluation.bootstrap import Estimate, Proportion, estimates
 from pneumo.evaluation.scores import Result, checked
+from pneumo.radiographs.perturbation import definition
+from pneumo.results.measurements import Measurements, ModelMeasurement
 
 FILE = "robustness.json"
-"""Its name in the report's folder."""
+"""In the report's directory."""
 Score = Literal["auroc", "sensitivity", "specificity"]
 SCORES: dict[Score, str] = {"auroc": "AUROC", "sensitivity": "sensitivity", "specificity": "specificity"}
 
 
 class Point(Result):
-    """The scores at one severity, with intervals by patient bootstrap."""
+    """Scores at one severity of a perturbation, with intervals by patient bootstrap."""
 
     severity: float
     auroc: Estimate
     sensitivity: Estimate
-    """At the model's locked threshold, as the specificity."""
+    """At the model's threshold, as the specificity."""
     specificity: Estimate
 
 
 class Curve(Result):
-    """The scores along the severities of one perturbation."""
+    """Scores by severity of one perturbation."""
 
     perturbation: str
     title: str
     unit: str
-    """What the severities count."""
-    written: str
-    """How one is written, as a format."""
+    """Of the severities."""
+    severity_format: str
+    """Format string of a severity."""
     neutral: float
-    """The severity that leaves radiographs as they are."""
+    """Severity that leaves the radiographs unchanged."""
     points: tuple[Point, ...]
 
     @property
-    def unchanged(self) -> Point:
-        """Pick the scores on radiographs as they are."""
+    def unperturbed(self) -> Point:
+        """Scores on the unperturbed radiographs."""
         return next(point for point in self.points if point.severity == self.neutral)
 
-    def said(self, severity: float) -> str:
-        """Write a severity."""
-        return "as is" if severity == self.neutral else self.written.format(severity)
+    def label(self, severity: float) -> str:
+        """Return the label of a severity, such as "0.5 %"."""
+        return "as is" if severity == self.neutral else self.severity_format.format(severity)
 
 
-class ModelRobustness(Result):
-    """All curves of one model."""
+class ModelRobustness(ModelMeasurement):
+    """Robustness curves of one model."""
 
-    version: int
-    recipe: str
-    model_sha256: str
-    data_fingerprint: str
     definition: str
-    """Of the perturbations, as `images.perturbation` identifies them."""
-    radiographs_at_most: int
-    """As was asked for."""
-    created: datetime
-    """In UTC."""
+    """Fingerprint of the perturbations."""
     threshold: float
     images: int
-    """Validation radiographs that were drawn."""
+    """Validation radiographs in the sample."""
     patients: int
     frame_px: int
-    """Side of the square at which radiographs were changed."""
+    """Side of the square to which radiographs are resized before they are perturbed."""
     curves: tuple[Curve, ...]
 
     @property
-    def name(self) -> str:
-        """How the page and the figures call the model."""
-        return f"{self.recipe} v{self.version}"
+    def summary(self) -> str:
+        """Each score on the unperturbed radiographs, and its lowest value with the perturbation that causes it."""
+        parts = []
+        for name, title in SCORES.items():
+            if lowest := lowest_point(self, name):
+                curve, point = lowest
+                before, after = getattr(curve.unperturbed, name).value, getattr(point, name).value
+                worst = f"at worst {after:.3f} ({curve.title} {curve.label(point.severity)})" if after < before else "never lower"
+                parts.append(f"{title} {before:.3f}, {worst}")
+        return f"{self.name}: {'; '.join(parts)}."
+
+    def is_current(self, directory: Path) -> bool:
+        """Return whether the perturbations are still defined as they were."""
+        return self.definition == definition()
 
 
-class Robustness(Result):
-    """The curves of several models."""
-
-    models: tuple[ModelRobustness, ...]
+class Robustness(Measurements[ModelRobustness]):
+    """Robustness curves of several models."""
 
 
-def read(file: Path) -> Robustness:
-    """Read the kept curves: none where there is no file yet.
+def sample_radiographs(predictions: pd.DataFrame, radiographs: int, seed: int) -> pd.DataFrame:
+    """Sample at most `radiographs` radiographs, whole patients, with equal numbers of both classes where possible.
 
-    Raises:
-        ValidationError: the file holds something else.
-    """
-    return Robustness.model_validate_json(file.read_bytes()) if file.is_file() else Robustness(models=())
-
-
-def draw_radiographs(predictions: pd.DataFrame, radiographs: int, seed: int) -> pd.DataFrame:
-    """Draw at most `radiographs` radiographs, patients with all of theirs, half of them of each class where there are as many.
-
-    None of the scores depends on how common PNEUMONIA is, so halves tell most about both classes.
+    No score here depends on the prevalence, so equal numbers give the narrowest intervals for both classes.
 
     Args:
         predictions: columns patient and y_true, among others.
@@ -108,50 +101,36 @@ def draw_radiographs(predictions: pd.DataFrame, radiographs: int, seed: int) -> 
         Rows of `predictions`, in their order.
     """
     generator = np.random.default_rng(seed)
-    chosen = pd.Series(False, index=predictions.index)
-    left = radiographs
-    # The rarer class first: what it cannot fill is the other's.
+    selected = pd.Series(False, index=predictions.index)
+    remaining = radiographs
+    # The rarer class first: the other class fills what it lacks.
     by_class = sorted((rows for _, rows in predictions.groupby("y_true")), key=len)
-    for place, rows in enumerate(by_class):
+    for position, rows in enumerate(by_class):
         sizes = rows["patient"].value_counts().sort_index()
-        drawn = sizes.iloc[generator.permutation(len(sizes))].cumsum()
-        patients = drawn.index[drawn <= left // (len(by_class) - place)]
-        taken = rows.index[rows["patient"].isin(patients)]
-        chosen[taken] = True
-        left -= len(taken)
-    return predictions[chosen]
+        cumulative = sizes.iloc[generator.permutation(len(sizes))].cumsum()
+        patients = cumulative.index[cumulative <= remaining // (len(by_class) - position)]
+        sampled = rows.index[rows["patient"].isin(patients)]
+        selected[sampled] = True
+        remaining -= len(sampled)
+    return predictions[selected]
 
 
 def score(radiographs: pd.DataFrame, y_score: np.ndarray, threshold: float, severity: float) -> Point:
-    """Score what a model says of perturbed radiographs.
+    """Return a model's scores on perturbed radiographs.
 
     Args:
         radiographs: columns patient and y_true.
         y_score: (N,), probability of PNEUMONIA.
-        threshold: the one locked on the radiographs as they are.
+        threshold: the model's, chosen on unperturbed radiographs.
     """
-    labels, scores = checked(radiographs["y_true"], y_score)
-    ill, called = labels == 1, scores >= threshold
-    shares = {"sensitivity": Share(hit=called, among=ill), "specificity": Share(hit=~called, among=~ill)}
-    found, _ = estimates(radiographs["patient"], {"auroc": weighted.auroc(labels, scores)}, shares)
-    return Point(severity=severity, **found)
+    y_true, y_score = checked(radiographs["y_true"], y_score)
+    positive, predicted = y_true == 1, y_score >= threshold
+    shares = {"sensitivity": Proportion(predicted, among=positive), "specificity": Proportion(~predicted, among=~positive)}
+    intervals, _ = estimates(radiographs["patient"], {"auroc": weighted_scores.auroc(y_true, y_score)}, shares)
+    return Point(severity=severity, **intervals)
 
 
-def weakest(found: ModelRobustness, name: Score) -> tuple[Curve, Point] | None:
-    """Find where one score is lowest; None where it is not defined."""
-    points = [(curve, point) for curve in found.curves for point in curve.points if getattr(point, name).value is not None]
+def lowest_point(model: ModelRobustness, name: Score) -> tuple[Curve, Point] | None:
+    """Return where one score is lowest; None where it is undefined everywhere."""
+    points = [(curve, point) for curve in model.curves for point in curve.points if getattr(point, name).value is not None]
     return min(points, key=lambda place: getattr(place[1], name).value, default=None)
-
-
-def sentence(found: ModelRobustness) -> str:
-    """Say how far each score falls, and under what."""
-    said = []
-    for name, title in SCORES.items():
-        place = weakest(found, name)
-        if place is None:
-            continue
-        curve, point = place
-        before, lowest = getattr(curve.unchanged, name).value, getattr(point, name).value
-        worst = f"{lowest:.3f} ({curve.title} {curve.said(point.severity)})" if lowest < before else "never less"
-        said.append(f"{title} {before:.3f} and {worst}")
-    return f"{found.name}, on radiographs as they are and at the worst: {', '.join(said)}."

@@ -1,4 +1,4 @@
-"""Where the fits of a search run: here, in local processes, or on a cluster."""
+"""joblib backends for the fits of a search: this process, local processes, or a Dask cluster."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import joblib
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from pneumo.config import Hpo
 from pneumo.errors import UserError
@@ -16,7 +16,7 @@ from pneumo.errors import UserError
 
 @contextmanager
 def backend(settings: Hpo) -> Iterator[None]:
-    """Have joblib send fits where the settings say."""
+    """Set the joblib backend of the settings."""
     if settings.backend == "serial":
         yield
     elif settings.backend == "processes":
@@ -31,7 +31,7 @@ def _dask_client(address: str | None) -> Any:
     if address is None:
         raise UserError("`hpo.backend` is dask: name its scheduler, such as `--hpo.dask_address tcp://10.0.0.1:8786`")
     try:
-        # Imported here: only those who have a cluster need it.
+        # Imported here: an optional dependency.
         from distributed import Client  # noqa: PLC0415
     except ModuleNotFoundError:
         raise UserError("`hpo.backend` is dask, which is not installed: `pip install '.[cluster]'`") from None
@@ -42,18 +42,17 @@ def _dask_client(address: str | None) -> Any:
 
 
 @contextmanager
-def watching(directory: Path, total: int, console: Console) -> Iterator[None]:
-    """Show how many fits are finished, wherever they run: by their files."""
-    columns = (TextColumn("Fits"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def show_progress(directory: Path, total: int, console: Console) -> Iterator[None]:
+    """Show how many fits are finished, counted by their files, wherever they run."""
     done = threading.Event()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("Fits", total=total)
 
-        def watch() -> None:
+        def count_files() -> None:
             while not done.wait(1):
                 progress.update(task, completed=len(list(directory.glob("*.json"))))
 
-        watcher = threading.Thread(target=watch, daemon=True)
+        watcher = threading.Thread(target=count_files, daemon=True)
         watcher.start()
         try:
             yield

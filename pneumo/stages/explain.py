@@ -1,4 +1,4 @@
-"""Any radiographs, explained."""
+"""Heatmaps of any radiographs for a registered model, several methods side by side."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,67 +7,67 @@ import numpy as np
 from rich.console import Console
 from scipy.special import expit
 
-from pneumo.cohort.layout import printable
-from pneumo.config import Config
+from pneumo.config import Config, ExplanationMethod
 from pneumo.errors import UserError
-from pneumo.explain.cam import labels
+from pneumo.explain.activations import Label
+from pneumo.explain.cam import Maps, labels, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.figures.side_by_side import Row, draw
-from pneumo.files import folder_name, replacing
-from pneumo.radiographs.decode import decode
-from pneumo.radiographs.raster import UnreadableError
-from pneumo.radiographs.view import for_overlay
+from pneumo.files import printable, unique_name, write_atomically, writing
+from pneumo.radiographs.decode import decode, decode_for_overlay
+from pneumo.radiographs.raster import unreadable_as_user_error
 from pneumo.registry import Registry
-from pneumo.results.files import in_report
 from pneumo.results.model import ModelRecord
 
 FOLDER = "explained"
-"""Where the pictures lie in the report's folder."""
+"""Folder of the pictures, in the report's directory."""
 PICTURE_HEIGHT_PX = 320
-ON_PHANTOMS = "the model was trained on synthetic phantom radiographs: this says nothing about patients"
+REMEDY = "give a radiograph in a supported image format"
+TRAINED_ON_PHANTOMS = "the model was trained on synthetic phantom radiographs: this says nothing about patients"
 
 
 def run(config: Config, console: Console, radiographs: Sequence[Path]) -> None:
-    """Ask one registered model about radiographs, and draw where it looked, by several methods side by side.
+    """Predict radiographs with a registered model, and draw heatmaps of them by several methods side by side.
 
     Raises:
-        UserError: a file is no radiograph; none is explained then.
+        UserError: a file is not a readable image; then none is explained.
     """
-    for radiograph in radiographs:
-        if not radiograph.is_file():
-            raise UserError(f"{printable(radiograph)}: no such file; name a radiograph that can be opened")
+    for file in radiographs:
+        if not file.is_file():
+            raise UserError(f"{printable(file)}: no such file; {REMEDY}")
     registry = Registry(config.registry)
     entry = registry.get(config.explain.model)
-    record = registry.record(entry)
-    decoded = [_decode(radiograph, record) for radiograph in radiographs]
+    record, name = registry.record(entry), f"{entry.recipe} v{entry.version}"
+    decoded = [_decode(file, record) for file in radiographs]
     explainer = Explainer(registry.load(entry), config.lots)
-    console.print(
-        f"{entry.recipe} v{entry.version}, threshold {record.threshold:.3f}. For research; not a medical device.", highlight=False
-    )
+    console.print(f"{name}, threshold {record.threshold:.3f}. For research; not a medical device.")
     if record.synthetic:
-        console.print(f"Mind that {ON_PHANTOMS}.", highlight=False)
-    folder = config.report.directory / FOLDER
-    for radiograph, (pixels, picture) in zip(radiographs, decoded, strict=True):
-        images = pixels[None, ..., None]
-        probability = float(expit(explainer.opened.logits(images)[0]))
-        predicted = labels([probability >= record.threshold])[0]
-        target = predicted if config.explain.target == "predicted" else config.explain.target
-        maps = explainer.maps(images, target, config.explain.methods)
-        side = "at or above" if probability >= record.threshold else "below"
-        said = f"{predicted}, score for PNEUMONIA {probability:.3f}, {side} its threshold {record.threshold:.3f}"
-        title = f"{printable(radiograph.name)}: {said}.\n{entry.recipe} v{entry.version}, maps of {target}."
-        row = Row(picture, title, {name: each[0] for name, each in maps.items()})
-        file = folder / f"{folder_name(radiograph)}-v{entry.version}.png"
-        with in_report(file):
-            folder.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as stream:
-                stream.write(draw([row], ON_PHANTOMS if record.synthetic else None))
-        console.print(f"{printable(radiograph)}: {said}; maps of {target} in {file}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"Note: {TRAINED_ON_PHANTOMS}.")
+    for file, (pixels, radiograph) in zip(radiographs, decoded, strict=True):
+        prediction, target, maps = _explain(explainer, pixels, record.threshold, config)
+        resized = {str(method): resize_maps(values, *radiograph.shape)[0] for method, values in maps.items()}
+        title = f"{printable(file.name)}: {prediction}.\n{name}, maps of {target}."
+        picture = config.report.directory / FOLDER / f"{unique_name(file)}-v{entry.version}.png"
+        with writing(picture, "report.directory"):
+            write_atomically(picture, draw([Row(radiograph, title, resized)], TRAINED_ON_PHANTOMS if record.synthetic else None))
+        console.print(f"{printable(file)}: {prediction}; maps of {target} in {picture}", markup=False)
 
 
-def _decode(radiograph: Path, record: ModelRecord) -> tuple[np.ndarray, np.ndarray]:
-    """The radiograph as the network takes it, and as it is shown."""
-    try:
-        return decode(radiograph, record.image_size_px, record.resize), for_overlay(radiograph, PICTURE_HEIGHT_PX, record.resize)
-    except UnreadableError as error:
-        raise UserError(f"{printable(radiograph)}: {error}; name a radiograph that can be opened") from error
+def _explain(
+    explainer: Explainer, pixels: np.ndarray, threshold: float, config: Config
+) -> tuple[str, Label, dict[ExplanationMethod, Maps]]:
+    """Return the prediction in words, the class that is explained, and its maps."""
+    images = pixels[None, ..., None]
+    probability = float(expit(explainer.activation_model.logits(images)[0]))
+    predicted = labels([probability >= threshold])[0]
+    target = predicted if config.explain.target == "predicted" else config.explain.target
+    side = "at or above" if probability >= threshold else "below"
+    prediction = f"{predicted}, score for PNEUMONIA {probability:.3f}, {side} the threshold {threshold:.3f}"
+    return prediction, target, explainer.maps(images, target, config.explain.methods)
+
+
+def _decode(file: Path, record: ModelRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Return a radiograph as the model takes it, and as it is shown."""
+    with unreadable_as_user_error(file, REMEDY):
+        pixels = decode(file, record.image_size_px, record.resize)
+        return pixels, decode_for_overlay(file, PICTURE_HEIGHT_PX, record.resize)

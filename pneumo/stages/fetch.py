@@ -1,4 +1,4 @@
-"""The public archive."""
+"""Download of the public cohort."""
 
 from rich.console import Console
 
@@ -7,6 +7,6 @@ from pneumo.config import Config
 
 
 def run(config: Config, console: Console) -> None:
-    """Fetch the public archive of radiographs into `cohort.cache_dir`."""
+    """Download the public cohort from Kaggle into `cohort.cache_dir`."""
     folder = download(config.cohort.cache_dir)
-    console.print(f'Radiographs in {folder}\nNext: make train DATA="{folder}"', highlight=False)
+    console.print(f'Radiographs in {folder}\nNext: make train DATA="{folder}"')

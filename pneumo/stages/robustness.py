@@ -1,112 +1,87 @@
-"""The robustness curves."""
+"""Robustness of the registered models' scores to perturbed radiographs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from pneumo.cohort.index import Cohort, index
-from pneumo.cohort.layout import printable
-from pneumo.cohort.splits import partition, validation_fingerprint
 from pneumo.config import Config
-from pneumo.errors import UserError
 from pneumo.parallel import in_parallel
-from pneumo.radiographs.decode import decode, decode_again
+from pneumo.radiographs.decode import decode_indexed, resize_squashed
 from pneumo.radiographs.perturbation import FRAME_PX, PERTURBATIONS, Pixels, definition
-from pneumo.radiographs.raster import UnreadableError
 from pneumo.registry import Entry, Registry
-from pneumo.results.files import load_result, save_result
-from pneumo.results.robustness import FILE, Curve, ModelRobustness, Point, Robustness, draw_radiographs, score, sentence
+from pneumo.results.measurements import measure_models
+from pneumo.results.provenance import provenance
+from pneumo.results.robustness import FILE, Curve, ModelRobustness, Point, Robustness, sample_radiographs, score
 
-# The same for every model, so that all are shown the same radiographs.
+# Fixed, so that all models are scored on the same radiographs.
 SEED = 0
 BATCH_SIZE = 32
 
 
 def run(config: Config, console: Console) -> None:
-    """Score each recipe's newest model on some of its validation radiographs, acquired worse or otherwise, and keep it for the report.
+    """Score each recipe's newest model on perturbed validation radiographs, and save the scores for the report.
 
-    The test split stays closed: it is opened once a model, when that is registered.
+    The test split is not accessed: that happens once for each model, when it is registered.
     """
     registry = Registry(config.registry)
-    cohort = index(config)
-    file = config.report.directory / FILE
-    found = load_result(file, Robustness)
-    measured = found.models if found else ()
-    models: list[ModelRobustness] = []
-    validated_on = validation_fingerprint(cohort, partition(cohort, config.cohort))
-    for entry in registry.newest(cohort.fingerprint, validated_on):
-        before = next((model for model in measured if _is_of(model, entry, config.robustness.radiographs)), None)
-        models.append(before or _measure(registry, entry, cohort, config.robustness.radiographs, console))
-        console.print(f"{sentence(models[-1])}{' (measured before)' if before else ''}", highlight=False, soft_wrap=True)
-        # After each model, so that a run which is killed goes on with the next; what is still to come is kept as it was.
-        done = {model.version for model in models}
-        save_result(file, Robustness(models=(*models, *(model for model in measured if model.version not in done))))
-    save_result(file, Robustness(models=tuple(models)))
-    console.print(f"Kept for the report in {file}\nNext: pneumo report", highlight=False, soft_wrap=True)
+    cohort = index(config.data, config.cohort)
+    measure_models(
+        config.report.directory / FILE,
+        Robustness,
+        registry.newest(cohort.fingerprint, config.protocol.fingerprint),
+        settings=config.robustness.model_dump(mode="json"),
+        measure=lambda entry: _measure(registry, entry, cohort, config, console),
+        console=console,
+    )
 
 
-def _is_of(model: ModelRobustness, entry: Entry, radiographs: int) -> bool:
-    """Tell whether curves are of this very model, and were made as they would be now."""
-    made = (model.version, model.model_sha256, model.data_fingerprint, model.definition, model.radiographs_at_most)
-    return made == (entry.version, entry.model_sha256, entry.data_fingerprint, definition(), radiographs)
-
-
-def _measure(registry: Registry, entry: Entry, cohort: Cohort, radiographs: int, console: Console) -> ModelRobustness:
-    record, model = registry.record(entry), registry.load(entry)
-    drawn = draw_radiographs(registry.predictions(entry, "validation"), radiographs, SEED)
+def _measure(registry: Registry, entry: Entry, cohort: Cohort, config: Config, console: Console) -> ModelRobustness:
+    record, model, settings = registry.record(entry), registry.load(entry), config.robustness
+    radiographs = sample_radiographs(registry.predictions(entry, "validation"), settings.radiographs, SEED)
     frame_px = max(FRAME_PX, record.image_size_px)
-    decoded = in_parallel(partial(_decode, cohort.root, frame_px), drawn["path"].tolist(), f"Decoding radiographs at {frame_px} px")
-    frames = np.stack(list(decoded))
-    table = cohort.table.set_index("path").loc[drawn["path"]]
-    sizes = list(zip(table["width"], table["height"], strict=True))
+    decode = partial(decode_indexed, cohort.root, frame_px, "squash")
+    frames = np.stack(list(in_parallel(decode, radiographs["path"].tolist(), f"Decoding radiographs at {frame_px} px")))
+    sizes = cohort.table.set_index("path").loc[radiographs["path"], ["width", "height"]].to_numpy().tolist()
 
-    def point(changed: Pixels, severity: float) -> Point:
-        pairs = zip(changed, sizes, strict=True)
-        shown = np.stack([decode_again(radiograph, size, record.image_size_px, record.resize) for radiograph, size in pairs])
-        y_score = model.predict(shown[..., None].astype(np.float32), batch_size=BATCH_SIZE, verbose=0)[:, 0]
-        return score(drawn, y_score, record.threshold, severity)
+    def score_frames(perturbed: Pixels, severity: float) -> Point:
+        pairs = zip(perturbed, sizes, strict=True)
+        images = np.stack([resize_squashed(frame, tuple(size), record.image_size_px, record.resize) for frame, size in pairs])
+        y_score = model.predict(images[..., None].astype(np.float32), batch_size=BATCH_SIZE, verbose=0)[:, 0]
+        return score(radiographs, y_score, record.threshold, severity)
 
-    unchanged = point(frames, 0)
-    ways = [(name, severity) for name, each in PERTURBATIONS.items() for severity in each.severities if severity != each.neutral]
-    tracked = track(ways, f"{entry.recipe} v{entry.version}", console=console, transient=True, disable=not console.is_terminal)
-    points = {(name, severity): point(PERTURBATIONS[name](frames, severity), severity) for name, severity in tracked}
+    unperturbed = score_frames(frames, 0)
+    steps = [(name, severity) for name, way in PERTURBATIONS.items() for severity in way.severities if severity != way.neutral]
+    tracked = track(steps, f"{entry.recipe} v{entry.version}", console=console, transient=True, disable=not console.is_terminal)
+    points = {(name, severity): score_frames(PERTURBATIONS[name](frames, severity), severity) for name, severity in tracked}
     return ModelRobustness(
+        **provenance(cohort, entry.protocol_fingerprint),
         version=entry.version,
         recipe=entry.recipe,
         model_sha256=entry.model_sha256,
-        data_fingerprint=entry.data_fingerprint,
+        settings=settings.model_dump(mode="json"),
         definition=definition(),
-        radiographs_at_most=radiographs,
-        created=datetime.now(UTC),
         threshold=record.threshold,
-        images=len(drawn),
-        patients=drawn["patient"].nunique(),
+        images=len(radiographs),
+        patients=radiographs["patient"].nunique(),
         frame_px=frame_px,
-        curves=tuple(_curve(name, points, unchanged) for name in PERTURBATIONS),
+        curves=tuple(_curve(name, points, unperturbed) for name in PERTURBATIONS),
     )
 
 
-def _curve(name: str, points: Mapping[tuple[str, float], Point], unchanged: Point) -> Curve:
-    each = PERTURBATIONS[name]
+def _curve(name: str, points: Mapping[tuple[str, float], Point], unperturbed: Point) -> Curve:
+    perturbation = PERTURBATIONS[name]
     return Curve(
         perturbation=name,
-        title=each.title,
-        unit=each.unit,
-        written=each.written,
-        neutral=each.neutral,
+        title=perturbation.title,
+        unit=perturbation.unit,
+        severity_format=perturbation.severity_format,
+        neutral=perturbation.neutral,
         points=tuple(
-            points.get((name, severity)) or unchanged.model_copy(update={"severity": severity}) for severity in each.severities
+            points.get((name, severity)) or unperturbed.model_copy(update={"severity": severity})
+            for severity in perturbation.severities
         ),
     )
-
-
-def _decode(root: Path, size_px: int, path: str) -> Pixels:
-    try:
-        return decode(root / path, size_px, "squash")
-    except UnreadableError as error:
-        raise UserError(f"{printable(root / path)}: {error}; it could be read when the cohort was indexed, run again") from error

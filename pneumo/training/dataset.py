@@ -1,82 +1,95 @@
-"""A recipe, and the radiographs it is trained, tuned and tested on."""
+"""The radiographs that a network is trained, selected and tested on."""
 
-import hashlib
-import json
-import os
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from sklearn.utils.class_weight import compute_class_weight
 
+from pneumo import config
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
-from pneumo.config import Config, Training
-from pneumo.radiographs.cache import pixel_cache
+from pneumo.evaluation.scores import Evaluation, evaluate
 
-SOFTWARE = ("tensorflow", "keras", "scikit-learn", "numpy", "pillow", "mlflow")
+CLASS_NAMES = ("NORMAL", "PNEUMONIA")
+ClassWeight = dict[int, float] | None
 
 
-@dataclass(frozen=True)
-class Study:
-    """A recipe, and the radiographs it is trained, tuned and tested on."""
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Table, pixels and labels of a cohort at one image size. Cheap to pickle: each process maps the pixels from disk."""
 
-    name: str
-    recipe: Training
     cohort: Cohort
-    parts: pd.Series
-    pixels: np.memmap
-    directory: Path
-    """Of this study's training alone."""
-    derived: Path
-    """Where everything derived from cohorts is kept."""
+    table: pd.DataFrame
+    """The cohort's table, one row per radiograph, with the column `part`: training, validation, test or unused."""
+    pixels_file: Path
+    """(N, H, W) uint8, .npy; row i belongs to row i of the table."""
+    cache_dir: Path
+    """Folder of all data derived from cohorts."""
+
+    @cached_property
+    def pixels(self) -> np.memmap:
+        """Grey values in 0..255, (N, H, W) uint8, memory-mapped."""
+        return np.lib.format.open_memmap(self.pixels_file, mode="r")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the cohort's paths, labels, patients and pixels."""
+        return self.cohort.fingerprint
 
     def rows(self, part: str) -> np.ndarray:
-        """Rows of the cohort's table that belong to "training", "validation" or "test"."""
-        return np.flatnonzero(self.parts == part)
+        """Positions in the table of the radiographs of a part."""
+        return np.flatnonzero(self.table["part"] == part)
 
     def y_true(self, part: str) -> np.ndarray:
-        """1 where PNEUMONIA, for each row of a part."""
-        labels = self.cohort.table["label"].to_numpy(dtype=str)
+        """Labels of a part, (M,) int64, 1 where PNEUMONIA."""
+        labels = self.table["label"].to_numpy(dtype=str)
         return (labels[self.rows(part)] == "PNEUMONIA").astype(np.int64)
 
+    def class_weight(self, fit: config.Fit) -> ClassWeight:
+        """Class weights of the training loss; None where the settings ask for none."""
+        return balanced_class_weight(self.y_true("training")) if fit.class_weights == "balanced" else None
 
-def load(config: Config, name: str, recipe: Training, console: Console) -> Study:
-    """Index the cohort, divide it and bring its radiographs to the recipe's size."""
-    return define(config, name, recipe, *load_cohort(config, console))
+    def evaluate(self, predictions: pd.DataFrame, threshold: float) -> Evaluation:
+        """Scores of predictions on any of the radiographs, at a threshold chosen elsewhere and at 0.5."""
+        subtypes = self.table.set_index("path")["subtype"]
+        return evaluate(predictions["y_true"], predictions["y_score"], subtypes[predictions["path"]], threshold)
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Images and patients by part and class."""
+        counts: dict[str, dict[str, dict[str, int]]] = {}
+        for part in ("training", "validation", "test"):
+            for label in CLASS_NAMES:
+                patients = self.table.loc[(self.table["part"] == part) & (self.table["label"] == label), "patient"]
+                counts.setdefault(part, {})[label] = {"images": len(patients), "patients": patients.nunique()}
+        return counts
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the mapped pixels, which pickle and deepcopy would read into memory."""
+        return {name: value for name, value in vars(self).items() if name != "pixels"}
 
 
-def define(config: Config, name: str, recipe: Training, cohort: Cohort, parts: pd.Series) -> Study:
-    """Put a recipe and a division of the cohort together; with another of either it is another training."""
-    identity = [recipe.model_dump(mode="json"), cohort.fingerprint, parts.tolist(), software()]
-    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]
-    return Study(
-        name=name,
-        recipe=recipe,
-        cohort=cohort,
-        parts=parts,
-        pixels=pixel_cache(cohort, recipe.image_size_px, recipe.resize, config.cohort.cache_dir),
-        directory=config.registry.directory / "training" / f"{name}-{key}",
-        derived=config.cohort.cache_dir,
-    )
+def balanced_class_weight(y_true: np.ndarray) -> dict[int, float]:
+    """Balanced class weights, N / (2 · count of the class) (King & Zeng 2001)."""
+    return dict(enumerate(compute_class_weight("balanced", classes=np.array([0, 1]), y=y_true).tolist()))
 
 
-def load_cohort(config: Config, console: Console) -> tuple[Cohort, pd.Series]:
-    """Index the cohort, divide it, and say plainly what it is."""
-    cohort = index(config)
-    parts = partition(cohort, config.cohort)
-    what = f"{'SYNTHETIC phantom cohort' if cohort.synthetic else 'Cohort'} {cohort.root}"
+def load_cohort(data: Path | None, cohort: config.Cohort, protocol: config.Protocol, console: Console) -> tuple[Cohort, pd.Series]:
+    """Index the cohort and assign each radiograph to a part; print its size."""
+    indexed = index(data, cohort)
+    parts = partition(indexed, protocol)
     counts = ", ".join(f"{part} {count}" for part, count in parts.value_counts().items())
-    console.print(f"{what}: {len(cohort.table)} radiographs ({counts})", highlight=False, soft_wrap=True)
-    if cohort.foreign or len(cohort.left_out):
-        console.print(f"Ignored {sum(cohort.foreign.values())} foreign entries, left out {len(cohort.left_out)} radiographs")
-    return cohort, parts
+    console.print(f"{indexed.title}: {len(indexed.table)} radiographs ({counts})")
+    if indexed.foreign or len(indexed.left_out):
+        console.print(f"Ignored {sum(indexed.foreign.values())} foreign entries, left out {len(indexed.left_out)} radiographs")
+    return indexed, parts
 
 
-def software() -> dict[str, str]:
-    """Versions that a result may depend on, and whether TensorFlow computes with oneDNN."""
-    versions = {"python": platform.python_version(), "pneumo": version("pneumo")} | {name: version(name) for name in SOFTWARE}
-    return versions | {"oneDNN": "off" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0" else "on"}
+def at_size(cohort: Cohort, parts: pd.Series, recipe: config.Recipe, cache_dir: Path) -> Dataset:
+    """The dataset of a cohort at a recipe's image size; decodes it where the pixel cache does not hold it."""
+    pixels = cohort.pixels(recipe.image_size_px, recipe.resize)
+    return Dataset(cohort, cohort.table.assign(part=parts), Path(str(pixels.filename)), cache_dir)

@@ -1,4 +1,4 @@
-"""The live display of a training."""
+"""Progress of a training on the console."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Display(keras.callbacks.Callback):
-    """A live bar of the epoch's steps, and a line for each finished epoch."""
+    """A progress bar of the epoch's steps, and a line for each finished epoch."""
 
     def __init__(self, console: Console, steps_per_epoch: int) -> None:
         super().__init__()
@@ -25,19 +25,17 @@ class Display(keras.callbacks.Callback):
         self.task = self.progress.add_task("", total=steps_per_epoch, loss="")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the bar anew."""
+        """Reset the bar."""
         self.progress.reset(self.task, description=f"Epoch {epoch + 1}/{self.params['epochs']}", loss="")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         self.progress.update(self.task, completed=batch + 1, loss=f"loss {logs['loss']:.4f}" if logs else "")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Print the line that stays."""
+        """Print the metrics of the epoch."""
         logs = logs or {}
         self.console.print(
             f"Epoch {epoch + 1:>2}/{self.params['epochs']}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
-            f"validation: loss {logs['val_loss']:.4f}  accuracy {logs['val_accuracy']:.4f}  AUROC {logs['val_auc']:.4f}",
-            highlight=False,
-            soft_wrap=True,
+            f"validation: loss {logs['val_loss']:.4f}  accuracy {logs['val_accuracy']:.4f}  AUROC {logs['val_auc']:.4f}"
         )

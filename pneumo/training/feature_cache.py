@@ -1,4 +1,4 @@
-"""Arrays on the disk that are dear to compute, within so much room."""
+"""A disk cache of arrays that are expensive to compute, with a size limit."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from pneumo.files import writing
+from pneumo.files import open_atomically, remove_partial, writing
 
 HEADER_BYTES = 128
 """Of an .npy file."""
@@ -18,18 +18,18 @@ HEADER_BYTES = 128
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """A folder of .npy files; those that were not used for the longest time make room for new ones."""
+    """A folder of .npy files; the least recently used are deleted where the limit is reached."""
 
     folder: Path
-    room_bytes: int
+    limit_bytes: int
 
     def get(self, identity: list[Any], shape: tuple[int, int], compute: Callable[[], np.ndarray]) -> np.ndarray:
-        """Map the float32 array of this identity from the disk; compute it first where it is missing or damaged.
+        """Memory-map the float32 array of an identity; compute it first where it is missing or damaged.
 
-        Two processes that need the same array compute it once: the second waits.
+        If two processes need the same array, the second waits until the first has computed it.
         """
         file = self.folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]}.npy"
-        with writing(self.folder):
+        with writing(self.folder, "cohort.cache_dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock"):
                 array = _mapped(file, shape)
@@ -40,29 +40,25 @@ class FeatureCache:
                 return array
 
     def _store(self, file: Path, array: np.ndarray) -> np.ndarray:
-        self._make_room(array.nbytes + HEADER_BYTES)
-        partly = file.with_suffix(".partial")
-        try:
-            with partly.open("wb") as stream:  # overwrites what a killed run left
-                np.save(stream, array)
-            partly.replace(file)
-        finally:
-            partly.unlink(missing_ok=True)
+        self._free_space(array.nbytes + HEADER_BYTES)
+        remove_partial(self.folder)
+        with open_atomically(file) as stream:
+            np.save(stream, array)
         return np.load(file, mmap_mode="r")
 
-    def _make_room(self, size_bytes: int) -> None:
-        """Delete as many files as must go; a process that has mapped one keeps what it mapped."""
-        kept = sorted(self.folder.glob("*.npy"), key=lambda one: one.stat().st_mtime_ns)
-        used = sum(one.stat().st_size for one in kept)
-        for oldest in kept:
-            if used + size_bytes <= self.room_bytes:
+    def _free_space(self, size_bytes: int) -> None:
+        """Delete files until the new one fits; a process that has mapped one keeps its contents."""
+        files = sorted(self.folder.glob("*.npy"), key=lambda file: file.stat().st_mtime_ns)
+        used = sum(file.stat().st_size for file in files)
+        for oldest in files:
+            if used + size_bytes <= self.limit_bytes:
                 return
             used -= oldest.stat().st_size
             oldest.unlink()
 
 
 def _mapped(file: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """Map an array, unless it is missing, cut short or something else altogether."""
+    """Memory-map an array; None where the file is missing, truncated or of another shape."""
     try:
         array: np.ndarray = np.load(file, mmap_mode="r")
     except (FileNotFoundError, ValueError, EOFError):

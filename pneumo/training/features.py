@@ -1,88 +1,73 @@
-"""What a frozen backbone makes of each radiograph: computed once, kept on the disk, and learnt from as often as one likes."""
+"""Features of radiographs from a frozen backbone: computed once, cached on disk, reused by every epoch and every head."""
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 
-from pneumo.config import Transfer
+from pneumo.config import TransferRecipe
 from pneumo.errors import UserError
 from pneumo.radiographs import decode
-from pneumo.radiographs.batches import epoch_order, evaluation_batches, training_batches
+from pneumo.radiographs.batches import epoch_order
+from pneumo.results.provenance import software
+from pneumo.training.dataset import Dataset
 from pneumo.training.feature_cache import HEADER_BYTES, FeatureCache
+from pneumo.training.predict import augmented_batches, part_batches
 
 VERSION = 1
-"""To be raised when the same radiographs, weights and settings would give other features: they are computed again then."""
-SOFTWARE = ("tensorflow", "keras", "numpy", "pillow")
+"""Increment it when the same radiographs, weights and settings give other features, so that cached ones are not used."""
 _BYTES = 4
 _GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Radiographs:
-    """Which radiographs are to be described."""
-
-    pixels: np.ndarray
-    """(N, H, W), uint8."""
-    fingerprint: str
-    """Of the cohort that the pixels were decoded from."""
-    training: np.ndarray
-    """(M,), rows of `pixels`."""
-    validation: np.ndarray
-    """(V,), rows of `pixels`."""
-
-
-@dataclass(frozen=True)
 class Features:
-    """Pooled features, float32, mapped from the disk."""
+    """Pooled features, float32, memory-mapped."""
 
     views: tuple[np.ndarray, ...]
-    """(M, width) each: the training images as epoch 0, 1, … of `training_batches` shows them, in the order of their rows."""
+    """(M, width) each: of the training images as `training_batches` augments them in epoch 0, 1, …, in the order of their rows."""
     validation: np.ndarray
-    """(V, width), of the images as they are."""
+    """(V, width), without augmentation."""
 
 
-def frozen_features(
-    extractor: keras.Model, radiographs: Radiographs, recipe: Transfer, directory: Path, console: Console
-) -> Features:
-    """Describe every radiograph, or find what an earlier run with the same weights and settings left.
+def frozen_features(extractor: keras.Model, dataset: Dataset, recipe: TransferRecipe, console: Console) -> Features:
+    """Features of the training views and of validation, from the cache where an earlier run computed them.
 
     Args:
         extractor: from (N, H, W, 1), grey values, to (N, width).
-        directory: where everything derived from cohorts is kept.
 
     Raises:
-        UserError: there is no room for as many views.
+        UserError: so many views exceed `feature_cache_gib`.
     """
-    width, count, seed = extractor.output_shape[-1], len(radiographs.training), recipe.fit.seed
-    cache = FeatureCache(directory / "cache" / "features", int(recipe.feature_cache_gib * _GIB))
-    wanted = (recipe.views * count + len(radiographs.validation)) * width * _BYTES + (recipe.views + 1) * HEADER_BYTES
-    if wanted > cache.room_bytes:
+    training, validation = dataset.rows("training"), dataset.rows("validation")
+    width, seed = extractor.output_shape[-1], recipe.fit.seed
+    cache = FeatureCache(dataset.cache_dir / "cache" / "features", int(recipe.feature_cache_gib * _GIB))
+    needed = (recipe.views * len(training) + len(validation)) * width * _BYTES + (recipe.views + 1) * HEADER_BYTES
+    if needed > cache.limit_bytes:
         raise UserError(
-            f"{recipe.views} views of {count} radiographs take {wanted / _GIB:.2f} GiB, and `feature_cache_gib` allows "
+            f"{recipe.views} views of {len(training)} radiographs take {needed / _GIB:.2f} GiB, and `feature_cache_gib` allows "
             f"{recipe.feature_cache_gib:g}: raise it, or lower `views`"
         )
-    common = _identity(extractor, radiographs.fingerprint, recipe)
-    describer = _Describer(extractor, radiographs, recipe, console)
-    augmented = [*common, radiographs.training.tolist(), recipe.augmentation.model_dump(mode="json"), seed]
-    views = [cache.get([*augmented, view], (count, width), partial(describer.view, view)) for view in range(recipe.views)]
-    rows = radiographs.validation
-    return Features(tuple(views), cache.get([*common, rows.tolist()], (len(rows), width), describer.validation))
+    common = _identity(extractor, dataset.fingerprint, recipe)
+    extraction = _Extraction(extractor, dataset, recipe, console)
+    augmented = [*common, training.tolist(), recipe.augmentation.model_dump(mode="json"), seed]
+    shape = (len(training), width)
+    views = [cache.get([*augmented, view], shape, partial(extraction.view, view)) for view in range(recipe.views)]
+    identity, shape = [*common, validation.tolist()], (len(validation), width)
+    return Features(tuple(views), cache.get(identity, shape, extraction.validation))
 
 
 def feature_batches(
     views: Sequence[np.ndarray], y_true: np.ndarray, *, batch_size: int, epochs: range, seed: int
 ) -> tf.data.Dataset:
-    """Shuffled batches for the given epochs: epoch e learns from view e modulo their number, in the order of `training_batches`.
+    """Shuffled batches for the given epochs: epoch e uses view e modulo their number, in the order of `training_batches`.
 
     Returns:
         Batches of (b, width) and (b, 1), float32.
@@ -105,60 +90,47 @@ def feature_batches(
 
 
 def weights_digest(model: keras.Model) -> str:
-    """Identify a model's weights, whatever file they came from."""
+    """SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()
 
 
-def _identity(extractor: keras.Model, fingerprint: str, recipe: Transfer) -> list[Any]:
-    """What decides the features of an image that is not augmented."""
+def _identity(extractor: keras.Model, fingerprint: str, recipe: TransferRecipe) -> list[Any]:
+    """Everything that the features of an image without augmentation depend on."""
     pixels = [decode.VERSION, fingerprint, recipe.image_size_px, recipe.resize]
     # Rounding depends on how many images are computed at once.
     network = [recipe.network.architecture, weights_digest(extractor), recipe.fit.batch_size, recipe.fit.deterministic]
-    return [VERSION, *pixels, *network, keras.config.dtype_policy().name, [version(name) for name in SOFTWARE]]
+    return [VERSION, *pixels, *network, keras.config.dtype_policy().name, software()]
 
 
-class _Describer:
+class _Extraction:
     """Passes radiographs through an extractor, traced once for all of them."""
 
-    def __init__(self, extractor: keras.Model, radiographs: Radiographs, recipe: Transfer, console: Console) -> None:
+    def __init__(self, extractor: keras.Model, dataset: Dataset, recipe: TransferRecipe, console: Console) -> None:
         signature = [tf.TensorSpec(extractor.input_shape, tf.float32)]
-        self._describe: Callable[[tf.Tensor], tf.Tensor] = tf.function(extractor, input_signature=signature)
+        self._extract: Callable[[tf.Tensor], tf.Tensor] = tf.function(extractor, input_signature=signature)
         self._width = extractor.output_shape[-1]
-        self._radiographs, self._recipe, self._console = radiographs, recipe, console
+        self._dataset, self._recipe, self._console = dataset, recipe, console
 
     def view(self, number: int) -> np.ndarray:
-        """Describe the training images as one epoch shows them, in the order of their rows."""
-        recipe, rows = self._recipe, self._radiographs.training
-        batches = training_batches(
-            self._radiographs.pixels,
-            rows,
-            np.zeros(len(rows), np.int64),
-            augmentation=recipe.augmentation,
-            batch_size=recipe.fit.batch_size,
-            epochs=range(number, number + 1),
-            seed=recipe.fit.seed,
-        )
-        order = epoch_order(len(rows), recipe.fit.seed, tf.constant(number, tf.int64)).numpy()
-        return self._compute(batches, order, f"Features of view {number + 1} of {recipe.views}")
+        """Features of the training images as one epoch augments them, in the order of their rows."""
+        fit, count = self._recipe.fit, len(self._dataset.rows("training"))
+        batches = augmented_batches(self._dataset, self._recipe)(range(number, number + 1))
+        order = epoch_order(count, fit.seed, tf.constant(number, tf.int64)).numpy()
+        return self._compute(batches, order, f"Features of view {number + 1} of {self._recipe.views}")
 
     def validation(self) -> np.ndarray:
-        """Describe the validation images as they are."""
-        rows = self._radiographs.validation
-        labels = np.zeros(len(rows), np.int64)
-        batches = evaluation_batches(self._radiographs.pixels, rows, labels, batch_size=self._recipe.fit.batch_size)
-        return self._compute(batches, np.arange(len(rows)), "Features of validation")
+        """Features of the validation images, without augmentation."""
+        batches = part_batches(self._dataset, "validation", self._recipe.fit.batch_size)
+        return self._compute(batches, np.arange(len(self._dataset.rows("validation"))), "Features of validation")
 
     def _compute(self, batches: tf.data.Dataset, order: np.ndarray, description: str) -> np.ndarray:
         features, done = np.empty((len(order), self._width), np.float32), 0
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task(description, total=len(order))
-            for images, *_ in batches:
-                found = self._describe(images).numpy()
-                features[order[done : done + len(found)]] = found
-                done += len(found)
-                progress.update(task, completed=done)
+        steps = -(-len(order) // self._recipe.fit.batch_size)
+        for images, *_ in track(batches, description, total=steps, console=self._console, transient=True):
+            batch = self._extract(images).numpy()
+            features[order[done : done + len(batch)]] = batch
+            done += len(batch)
         return features

@@ -1,129 +1,132 @@
-"""What becomes of a trained network: scored, described and registered."""
+"""Registering a trained network: threshold locked on validation, one test access, and everything recorded with the model."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
-from pneumo.cohort.splits import validation_fingerprint
-from pneumo.config import Robust, Transfer
-from pneumo.evaluation.scores import evaluate
 from pneumo.figures.models import learning_curves
 from pneumo.registry import Entry, Registry
-from pneumo.results.model import ModelRecord
-from pneumo.results.search import SearchResult
-from pneumo.training.dataset import Study, software
-from pneumo.training.operating_point import lock
+from pneumo.registry.test_access import AUDIT
+from pneumo.results.formatting import rounded
+from pneumo.results.model import ModelRecord, SearchResult
+from pneumo.results.provenance import provenance
+from pneumo.training.dataset import CLASS_NAMES
+from pneumo.training.fit import Trained
+from pneumo.training.operating_point import LockedOperatingPoint, lock_operating_point
 from pneumo.training.precision import Precision
 from pneumo.training.predict import predict
-from pneumo.training.provenance import git_commit, hardware
-from pneumo.training.train import Trained, delete_state, note_registered
+from pneumo.training.run import TrainingRun
 
-CLASS_NAMES = ("NORMAL", "PNEUMONIA")
-GREY = "grey values 0..255 in one channel"
+
+@dataclass(frozen=True)
+class Lineage:
+    """How a model came from a search or from other models."""
+
+    search: SearchResult | None = None
+    """The hyper-parameter search that chose the recipe's settings."""
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    """Figures of the search, PNG by file name."""
+    seed_group: str | None = None
+    """Recipe without the seed, where models of several seeds belong together."""
+    members: Sequence[Entry] = ()
+    """Models that an ensemble averages."""
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the record that describe the lineage."""
+        return {"search": self.search, "seed_group": self.seed_group, "members": tuple(entry.version for entry in self.members)}
+
+
+NO_LINEAGE = Lineage()
 
 
 def register(
-    study: Study,
+    run: TrainingRun,
     trained: Trained,
     precision: Precision,
     registry: Registry,
     console: Console,
     *,
-    search: SearchResult | None = None,
-    figures: Mapping[str, bytes] = MappingProxyType({}),
-    family: str | None = None,
-    members: Sequence[Entry] = (),
-    finished: bool = True,
+    lineage: Lineage = NO_LINEAGE,
+    keep_state: bool = False,
 ) -> Entry:
-    """Lock the threshold and the temperature on validation, open the test split once, and record it all with the model.
+    """Lock threshold and temperature on validation, log and make one test access, and register the model with its record.
 
     Args:
-        search: what chose the recipe's settings, where it was a search.
-        figures: further pictures to keep with the model, PNG by file name.
-        family: what the models of several seeds have in common.
-        members: the models that an ensemble averages.
-        finished: whether the training's state may go; if not, it stays, with a note of the version.
+        keep_state: leave the training's state, marked with the version, for a command that registers several models.
     """
-    locked = lock(study, trained.model)
-    openings = registry.log_test_access(study.name, study.cohort.fingerprint)
-    test = predict(study, trained.model, "test")
-    parts = {"validation": locked.validation, "validation_shifted": locked.validation_shifted, "test": test}
-    subtypes = study.cohort.table.set_index("path")["subtype"]
-    evaluations = {
-        part: evaluate(table["y_true"], table["y_score"], subtypes[table["path"]], locked.threshold)
-        for part, table in parts.items()
-    }
+    locked = lock_operating_point(trained.model, run)
+    accesses = _log_test_access(run, registry)
+    predictions = test_predictions(trained.model, run, locked)
     record = ModelRecord(
-        recipe=study.name,
-        family=family,
-        members=tuple(member.version for member in members),
-        created=datetime.now(UTC),
-        synthetic=study.cohort.synthetic,
-        data_name=study.cohort.root.name,
-        data_fingerprint=study.cohort.fingerprint,
-        validation_fingerprint=validation_fingerprint(study.cohort, study.parts),
-        partition=describe_partition(study),
-        class_names=CLASS_NAMES,
-        image_size_px=study.recipe.image_size_px,
-        resize=study.recipe.resize,
-        preprocessing=_preprocessing(study),
+        **provenance(run.dataset.cohort, run.protocol.fingerprint),
+        **_of_run(run),
+        **_of_training(trained, precision),
+        **accesses,
+        **{part: run.dataset.evaluate(table, locked.threshold) for part, table in predictions.items()},
         threshold=locked.threshold,
-        threshold_rule=study.recipe.threshold_rule,
         thresholds=locked.thresholds,
         temperature=locked.temperature,
-        test_accessed=openings[-1].opened,
-        test_accesses=len(openings),
-        test_accesses_of_recipe=sum(opening.recipe == study.name for opening in openings),
-        settings=study.recipe.model_dump(mode="json"),
-        history=trained.history,
-        phases=trained.phases,
-        **evaluations,
-        search=search,
-        parameters=trained.parameters,
-        training_seconds=trained.seconds,
-        seed=None if members else study.recipe.fit.seed,
-        precision=precision.policy,
-        precision_reason=precision.reason,
-        git_commit=git_commit(),
-        software=software(),
-        hardware=hardware(),
+        seed=None if lineage.members else run.recipe.fit.seed,
+        **lineage.fields(),
     )
     with tempfile.TemporaryDirectory() as folder:
-        pictures = _pictures(record, figures, Path(folder))
-        entry = registry.add(record, trained.model, parts, pictures)
-    # Only now: until the model is listed, its training must be there to go on from.
-    if finished:
-        delete_state(study)
+        entry = registry.add(record, trained.model, predictions, _write_figures(record, lineage.figures, Path(folder)))
+    # Deleted only now: until the model is listed, an interrupted command must be able to resume.
+    if keep_state:
+        run.mark_registered(entry.version)
     else:
-        note_registered(study, entry.version)
+        run.delete_state()
     _announce(entry, record, console)
     return entry
 
 
-def describe_partition(study: Study) -> dict[str, dict[str, dict[str, int]]]:
-    """Count images and patients of each part and class."""
-    table = study.cohort.table.assign(part=study.parts)
-    described: dict[str, dict[str, dict[str, int]]] = {}
-    for part in ("training", "validation", "test"):
-        for label in CLASS_NAMES:
-            patients = table.loc[(table["part"] == part) & (table["label"] == label), "patient"]
-            described.setdefault(part, {})[label] = {"images": len(patients), "patients": patients.nunique()}
-    return described
+def test_predictions(model: Any, run: TrainingRun, locked: LockedOperatingPoint) -> dict[str, pd.DataFrame]:
+    """Score the test split and add the scores on validation: by part, columns path, patient, y_true, y_score."""
+    test = predict(model, run.dataset, "test", run.recipe.fit.batch_size)
+    return {"validation": locked.validation, "validation_shifted": locked.validation_shifted, "test": test}
 
 
-def _preprocessing(study: Study) -> str:
-    if isinstance(study.recipe, Transfer):
-        return f"{GREY}, copied to three and prepared for {study.recipe.network.architecture} inside the model"
-    scale = "-1..1" if isinstance(study.recipe, Robust) else "0..1"
-    return f"{GREY}, rescaled to {scale} inside the model"
+def _log_test_access(run: TrainingRun, registry: Registry) -> dict[str, Any]:
+    """Log the access; return its time and the accesses so far that scored a model."""
+    accesses = [access for access in registry.log_test_access(run.name, run.dataset.fingerprint) if access.recipe != AUDIT]
+    return {
+        "test_accessed": accesses[-1].time,
+        "test_accesses": len(accesses),
+        "test_accesses_of_recipe": sum(access.recipe == run.name for access in accesses),
+    }
 
 
-def _pictures(record: ModelRecord, figures: Mapping[str, bytes], folder: Path) -> list[Path]:
-    # An ensemble learns nothing itself.
+def _of_run(run: TrainingRun) -> dict[str, Any]:
+    return {
+        "recipe": run.name,
+        "partition": run.dataset.counts(),
+        "class_names": CLASS_NAMES,
+        "image_size_px": run.recipe.image_size_px,
+        "resize": run.recipe.resize,
+        "preprocessing": f"grey values 0..255 in one channel, {run.recipe.network.preprocessing} inside the model",
+        "threshold_rule": run.protocol.threshold_rule,
+        "settings": run.recipe.model_dump(mode="json"),
+    }
+
+
+def _of_training(trained: Trained, precision: Precision) -> dict[str, Any]:
+    return {
+        "history": trained.history,
+        "phases": trained.phases,
+        "parameters": trained.parameters,
+        "training_seconds": trained.seconds,
+        "precision": precision.policy,
+        "precision_reason": precision.reason,
+    }
+
+
+def _write_figures(record: ModelRecord, figures: Mapping[str, bytes], folder: Path) -> list[Path]:
+    # An ensemble has no learning curves.
     curves = learning_curves(record.history, record.recipe, "learning", record.synthetic) if record.history else []
     for name, png in ({picture.name: picture.png for picture in curves} | dict(figures)).items():
         (folder / name).write_bytes(png)
@@ -132,18 +135,13 @@ def _pictures(record: ModelRecord, figures: Mapping[str, bytes], folder: Path) -
 
 def _announce(entry: Entry, record: ModelRecord, console: Console) -> None:
     test, locked = record.test, record.test.locked
-    opened = f"opened {record.test_accesses} times from this registry, {record.test_accesses_of_recipe} of them for {record.recipe}"
-    of_what = " (made from SYNTHETIC radiographs)" if record.synthetic else ""
-    threshold = f"at the threshold {record.threshold:.3f} locked on validation"
+    source = " (trained on SYNTHETIC radiographs)" if record.synthetic else ""
+    sensitivity, specificity = rounded(locked.sensitivity), rounded(locked.specificity)
     lines = (
-        f"Registered {record.recipe} as version {entry.version}{of_what}, {record.training_seconds:.0f} s of training",
-        f"  test, {test.images} radiographs: AUROC {_figure(test.auroc)}; {threshold}:",
-        f"  accuracy {locked.accuracy:.4f}, sensitivity {_figure(locked.sensitivity)}, specificity {_figure(locked.specificity)}",
-        f"  this cohort's test split was {opened}",
+        f"Registered {record.recipe} as version {entry.version}{source}, {record.training_seconds:.0f} s of training",
+        f"  test, {test.images} radiographs: AUROC {rounded(test.auroc)}; at the threshold {record.threshold:.3f} of validation,",
+        f"  accuracy {rounded(locked.accuracy)}, sensitivity {sensitivity}, specificity {specificity}",
+        f"  test accesses of this cohort: {record.test_accesses}, of which {record.test_accesses_of_recipe} for {record.recipe}",
         "Next: make report",
     )
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
-
-
-def _figure(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    console.print("\n".join(lines))

@@ -1,5 +1,3 @@
-"""What parts share is found, and different children are not taken for one."""
-
 import hashlib
 import io
 
@@ -9,11 +7,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from pneumo import config
-from pneumo.audit.leakage import ALIKE, SHOWN, find_leakage, fine_structure
+from pneumo.audit.leakage import MOST_SIMILAR, NEAR_DUPLICATE, find_leakage, fine_structure
 from pneumo.cohort.layout import subtype_and_patient
 from pneumo.phantom.cohort import write_cohort
 
-NOBODY = pd.DataFrame(columns=["path", "problem", "detail"])
+NONE_LEFT_OUT = pd.DataFrame(columns=["path", "problem", "detail"])
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,7 @@ def radiographs(tmp_path_factory):
     return {file.relative_to(root).as_posix(): Image.open(file).convert("L") for file in sorted(root.glob("*/*/*.jpeg"))}
 
 
-def leakage(radiographs, left_out=NOBODY):
+def leakage(radiographs, left_out=NONE_LEFT_OUT):
     rows = []
     for path, radiograph in radiographs.items():
         split, label, _ = path.split("/")
@@ -40,16 +38,16 @@ def compressed(radiograph):
     return Image.open(buffer).convert("L")
 
 
-def test_different_children_and_radiographs_of_the_same_child_are_no_finding(radiographs):
-    found = leakage(radiographs)
-    assert found.patients == 60
-    assert (found.patients_in_several_splits, found.patients_in_several_parts) == (0, 0)
-    assert found.identical == ()
-    assert found.almost_identical == ()
-    assert len(found.most_alike) == SHOWN
-    correlations = [pair.correlation for pair in found.most_alike]
+def test_radiographs_of_different_children_or_of_one_child_are_not_near_duplicates(radiographs):
+    result = leakage(radiographs)
+    assert result.patients == 60
+    assert (result.patients_in_several_splits, result.patients_in_several_parts) == (0, 0)
+    assert result.identical == ()
+    assert result.near_duplicates == ()
+    assert len(result.most_similar) == MOST_SIMILAR
+    correlations = [pair.correlation for pair in result.most_similar]
     assert correlations == sorted(correlations, reverse=True)
-    assert all(subtype_and_patient(pair.first)[1] != subtype_and_patient(pair.second)[1] for pair in found.most_alike)
+    assert all(subtype_and_patient(pair.first)[1] != subtype_and_patient(pair.second)[1] for pair in result.most_similar)
 
 
 @pytest.mark.parametrize(
@@ -63,46 +61,46 @@ def test_different_children_and_radiographs_of_the_same_child_are_no_finding(rad
     ],
     ids=["compressed", "gamma", "brighter", "blurred", "enlarged"],
 )
-def test_a_changed_copy_under_another_patients_name_is_found(radiographs, change):
+def test_an_edited_copy_under_another_patients_name_is_a_near_duplicate(radiographs, change):
     original = next(path for path in radiographs if path.startswith("train/NORMAL"))
-    found = leakage(radiographs | {"test/PNEUMONIA/person999_virus_1.jpeg": change(radiographs[original])})
-    (pair,) = found.almost_identical
+    result = leakage(radiographs | {"test/PNEUMONIA/person999_virus_1.jpeg": change(radiographs[original])})
+    (pair,) = result.near_duplicates
     assert {pair.first, pair.second} == {original, "test/PNEUMONIA/person999_virus_1.jpeg"}
-    assert pair.correlation >= ALIKE
+    assert pair.correlation >= NEAR_DUPLICATE
     assert pair.across_splits
     assert pair.across_labels
 
 
-def test_identical_images_are_counted_as_groups_and_not_again_as_almost_identical(radiographs):
+def test_identical_images_are_counted_as_groups_and_not_as_near_duplicates(radiographs):
     original = next(path for path in radiographs if path.startswith("train/NORMAL"))
     copies = dict.fromkeys(("train/NORMAL/IM-9000-0001.jpeg", "train/PNEUMONIA/person999_virus_1.jpeg"), radiographs[original])
-    found = leakage(radiographs | copies)
-    (group,) = found.identical
+    result = leakage(radiographs | copies)
+    (group,) = result.identical
     assert set(group.paths) == {original, *copies}
     assert (group.splits, group.labels, group.patients) == (("train",), ("NORMAL", "PNEUMONIA"), 3)
-    assert (found.identical_across_splits, found.identical_with_two_labels) == (0, 1)
-    assert found.almost_identical == ()
-    found = leakage(radiographs | {"test/NORMAL/IM-9000-0001.jpeg": radiographs[original]})
-    assert found.identical_across_splits == 1
+    assert (result.identical_across_splits, result.identical_with_two_labels) == (0, 1)
+    assert result.near_duplicates == ()
+    result = leakage(radiographs | {"test/NORMAL/IM-9000-0001.jpeg": radiographs[original]})
+    assert result.identical_across_splits == 1
 
 
 def test_patients_in_two_splits_and_radiographs_left_out_are_counted(radiographs):
     left_out = pd.DataFrame({"path": ["a", "b"], "problem": "unreadable", "detail": "cut short"})
     some = dict(list(radiographs.items())[:4])
-    twice = {
+    added = {
         "train/NORMAL/IM-9-0001.jpeg": radiographs["test/NORMAL/NORMAL2-IM-0016-0001.jpeg"],
         "val/NORMAL/IM-9-0002.jpeg": some.popitem()[1],
     }
-    found = leakage(some | twice, left_out)
-    assert (found.patients_in_several_splits, found.patients_in_several_parts) == (1, 0)  # val lies unused
-    assert found.left_out == {"unreadable": 2}
+    result = leakage(some | added, left_out)
+    assert (result.patients_in_several_splits, result.patients_in_several_parts) == (1, 0)  # val is unused
+    assert result.left_out == {"unreadable": 2}
 
 
-def test_a_cohort_of_one_radiograph_and_a_radiograph_without_structure_are_no_trouble():
+def test_a_cohort_of_one_radiograph_and_uniform_radiographs_are_handled():
     black = Image.new("L", (40, 40))
-    assert leakage({"train/NORMAL/a.png": black}).most_alike == ()
+    assert leakage({"train/NORMAL/a.png": black}).most_similar == ()
     grey = Image.new("L", (40, 40), 90)
-    assert leakage({"train/NORMAL/a.png": black, "test/NORMAL/b.png": grey}).almost_identical == ()
+    assert leakage({"train/NORMAL/a.png": black, "test/NORMAL/b.png": grey}).near_duplicates == ()
 
 
 def test_the_product_of_two_rows_is_their_correlation(radiographs):

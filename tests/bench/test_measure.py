@@ -16,7 +16,7 @@ def test_a_cost_counts_only_what_happens_inside():
     assert cost.per(2).wall_s == pytest.approx(cost.wall_s / 2)
 
 
-def test_speedups_compare_the_best_wall_and_the_median_cpu_time():
+def test_speedups_compare_the_best_wall_time_and_the_median_cpu_time():
     wall, cpu = speedup("x", [Cost(2, 4), Cost(1, 5), Cost(9, 6)], [Cost(4, 10), Cost(3, 20), Cost(8, 11)], at_least=2.5)
     assert (wall.ours, wall.reference, wall.ratio, wall.met) == (1, 3, 3, True)
     assert (cpu.ours, cpu.reference, cpu.ratio, cpu.met) == (5, 11, 2.2, False)
@@ -30,7 +30,7 @@ def test_an_overhead_is_ours_over_the_limit():
 
 
 def test_an_agreement_is_the_greatest_difference_over_the_allowed_one():
-    one = agreement("x", [np.zeros(3), np.array([0.1, 0.5])], [np.zeros(3), np.array([0.1, 0.4])], within=0.2)
-    assert (one.ours, one.ratio) == (pytest.approx(0.1), pytest.approx(0.5))
-    assert one.met
+    comparison = agreement("x", [np.zeros(3), np.array([0.1, 0.5])], [np.zeros(3), np.array([0.1, 0.4])], within=0.2)
+    assert (comparison.ours, comparison.ratio) == (pytest.approx(0.1), pytest.approx(0.5))
+    assert comparison.met
     assert not agreement("x", [np.ones(1)], [np.zeros(1)], within=0.2).met

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pneumo.cohort.index import COLUMNS, Cohort, index
+from pneumo.cohort.index import COLUMNS, TRAIN_COUNTS, Cohort, index, is_published
 from pneumo.config import Cohort as Settings
-from pneumo.config import Config, Problem
+from pneumo.config import Phantom, Problem
 from pneumo.errors import UserError
 from tests.conftest import RadiographWriter
 
@@ -21,14 +21,14 @@ def cohort_directory(tmp_path: Path) -> Path:
 
 
 def indexed(data: Path, directory: Path, *leave_out: Problem) -> Cohort:
-    return index(Config(data=data, cohort=Settings(cache_dir=directory, leave_out=leave_out)))
+    return index(data, Settings(cache_dir=directory, leave_out=leave_out))
 
 
 def refusal(data: Path, directory: Path, *leave_out: Problem) -> str:
     with pytest.raises(UserError) as caught:
         indexed(data, directory, *leave_out)
     message = str(caught.value)
-    assert message.isprintable(), "an error is one line without control characters"
+    assert message.isprintable(), "an error message is one line without control characters"
     return message
 
 
@@ -43,7 +43,7 @@ def zipped(folder: Path, archive: Path) -> Path:
     return archive
 
 
-def test_one_row_a_radiograph_and_nothing_written_beside_it(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_the_table_has_a_row_for_each_radiograph_and_the_folder_is_unchanged(kermany_folder: Path, cohort_directory: Path) -> None:
     before = snapshot(kermany_folder)
     cohort = indexed(kermany_folder, cohort_directory)
     assert snapshot(kermany_folder) == before
@@ -66,7 +66,7 @@ def test_one_row_a_radiograph_and_nothing_written_beside_it(kermany_folder: Path
     pd.testing.assert_frame_equal(pd.read_csv(written), cohort.table, check_dtype=False)
 
 
-def test_a_nested_folder_and_a_zip_are_the_same_cohort(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_nested_folder_and_a_zip_give_the_same_fingerprint(kermany_folder: Path, cohort_directory: Path) -> None:
     flat = indexed(kermany_folder, cohort_directory)
     nested = indexed(kermany_folder.parent, cohort_directory)
     deeper = kermany_folder.parent.parent / "deeper" / "chest_xray"
@@ -77,7 +77,7 @@ def test_a_nested_folder_and_a_zip_are_the_same_cohort(kermany_folder: Path, coh
     assert all((cohort.root / path).is_file() for cohort in cohorts for path in cohort.table["path"])
 
 
-def test_the_kaggle_archive_with_its_second_copy_and_its_macos_entries(kermany_folder: Path, tmp_path: Path) -> None:
+def test_the_second_copy_and_the_system_files_of_the_kaggle_archive_are_ignored(kermany_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(kermany_folder, tmp_path / "copy" / "chest_xray")
     (tmp_path / "copy" / "chest_xray").rename(kermany_folder / "chest_xray")
     for junk in (
@@ -98,10 +98,12 @@ def test_the_kaggle_archive_with_its_second_copy_and_its_macos_entries(kermany_f
     assert len(folder.table) == len(archive.table) == 27
     assert folder.foreign == archive.foreign == foreign
     assert folder.fingerprint == archive.fingerprint
-    assert len([file for file in archive.root.rglob("*") if file.is_file()]) == 27, "only radiographs leave the archive"
+    assert len([file for file in archive.root.rglob("*") if file.is_file()]) == 27, "only radiographs are unpacked"
 
 
-def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter) -> None:
+def test_file_names_with_markup_line_breaks_and_formulas_are_handled_as_text(
+    kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
+) -> None:
     names = [
         "<img src=x onerror=alert(1)>.jpeg",
         'line\nbreak\r, "quoted".jpeg',
@@ -119,60 +121,60 @@ def test_hostile_names_are_only_names(kermany_folder: Path, cohort_directory: Pa
     assert r"train/NORMAL/line\nbreak\r, " in refusal(kermany_folder, cohort_directory)
 
 
-def test_a_name_that_is_not_unicode_is_told(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_name_that_is_not_valid_utf8_is_reported(kermany_folder: Path, cohort_directory: Path) -> None:
     radiograph = kermany_folder / "train" / "NORMAL" / "IM-0001-0001.jpeg"
     shutil.copy(radiograph, os.fsencode(radiograph.parent) + b"/r\xf6ntgen.jpeg")
     assert "name is not valid UTF-8" in refusal(kermany_folder, cohort_directory)
 
 
 def damage(file: Path, kind: str) -> None:
-    sound = file.read_bytes()
-    content = {"empty file": b"", "truncated": sound[:-60], "not a JPEG, PNG, BMP or TIFF picture": b"Dear radiologist"}
+    intact = file.read_bytes()
+    content = {"empty file": b"", "truncated": intact[:-60], "not a JPEG, PNG, BMP or TIFF image": b"Dear radiologist"}
     file.write_bytes(content[kind])
 
 
-@pytest.mark.parametrize("kind", ["empty file", "truncated", "not a JPEG, PNG, BMP or TIFF picture"])
-def test_a_damaged_radiograph_is_named_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["empty file", "truncated", "not a JPEG, PNG, BMP or TIFF image"])
+def test_a_damaged_radiograph_is_reported_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
     damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", kind)
     message = refusal(kermany_folder, cohort_directory)
     assert f"{kermany_folder}: 1 unreadable file (train/NORMAL/IM-0003-0001.jpeg: " in message
     assert kind in message
-    assert "set cohort.leave_out to [unreadable]" in message
+    assert """--cohort.leave_out '["unreadable"]'""" in message
     cohort = indexed(kermany_folder, cohort_directory, "unreadable")
     assert len(cohort.table) == 26
     assert cohort.left_out["path"].to_list() == ["train/NORMAL/IM-0003-0001.jpeg"]
     assert cohort.left_out["problem"].to_list() == ["unreadable"]
 
 
-def test_a_decompression_bomb_is_named(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_decompression_bomb_is_reported(kermany_folder: Path, cohort_directory: Path) -> None:
     Image.new("1", (12_000, 8_000)).save(kermany_folder / "val/NORMAL/bomb.png")  # 96 million pixels in 12 kB
     assert "val/NORMAL/bomb.png: decompression bomb: more than 89478485 pixels" in refusal(kermany_folder, cohort_directory)
 
 
-def test_broken_links_are_named(kermany_folder: Path, cohort_directory: Path) -> None:
-    (kermany_folder / "train/NORMAL/gone.jpeg").symlink_to("nowhere.jpeg")
-    assert "train/NORMAL/gone.jpeg: No such file or directory" in refusal(kermany_folder, cohort_directory)
+def test_broken_links_are_reported(kermany_folder: Path, cohort_directory: Path) -> None:
+    (kermany_folder / "train/NORMAL/broken.jpeg").symlink_to("nowhere.jpeg")
+    assert "train/NORMAL/broken.jpeg: No such file or directory" in refusal(kermany_folder, cohort_directory)
 
 
-def test_a_patient_in_two_splits_is_named_and_left_out_of_train(
+def test_a_patient_in_two_splits_is_reported_or_left_out_of_train(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     write_radiograph(kermany_folder / "train/PNEUMONIA/person7_bacteria_99.jpeg")  # bacteria-7 is in test
-    write_radiograph(kermany_folder / "train/PNEUMONIA/person7_virus_99.jpeg")  # virus-7 is somebody else
+    write_radiograph(kermany_folder / "train/PNEUMONIA/person7_virus_99.jpeg")  # virus-7 is another patient
     write_radiograph(kermany_folder / "val/NORMAL/IM-0001-0002.jpeg")  # IM-0001 is in train
     message = refusal(kermany_folder, cohort_directory)
     assert "2 radiographs whose patients are in two splits (" in message
     assert "train/PNEUMONIA/person7_bacteria_99.jpeg: patient bacteria-7 is also in test" in message
     assert "train/NORMAL/IM-0001-0001.jpeg: patient IM-0001 is also in val" in message
-    assert "set cohort.leave_out to [shared_patient]" in message
+    assert """--cohort.leave_out '["shared_patient"]'""" in message
     cohort = indexed(kermany_folder, cohort_directory, "shared_patient")
     assert cohort.table.groupby("patient")["split"].nunique().max() == 1
     assert set(cohort.left_out["path"]) == {"train/PNEUMONIA/person7_bacteria_99.jpeg", "train/NORMAL/IM-0001-0001.jpeg"}
     assert cohort.table.index.to_list() == list(range(len(cohort.table)))
 
 
-def test_an_identical_image_in_two_splits_is_named_whatever_its_encoding(kermany_folder: Path, cohort_directory: Path) -> None:
-    for split, name in (("train", "other.png"), ("train", "twin.png")):  # a twin within a split is no leak
+def test_an_identical_image_in_two_splits_is_reported_for_any_encoding(kermany_folder: Path, cohort_directory: Path) -> None:
+    for split, name in (("train", "other.png"), ("train", "twin.png")):  # duplicates within a split are not leakage
         Image.open(kermany_folder / "test/NORMAL/IM-0007-0001.jpeg").convert("RGB").save(kermany_folder / split / "NORMAL" / name)
     message = refusal(kermany_folder, cohort_directory)
     assert (
@@ -189,7 +191,7 @@ def test_duplicates_within_a_split_are_allowed(kermany_folder: Path, cohort_dire
     assert indexed(kermany_folder, cohort_directory).table["sha256"].duplicated().sum() == 1
 
 
-def test_all_problems_are_told_at_once_and_long_lists_are_cut(
+def test_all_problems_are_reported_at_once_and_long_lists_are_shortened(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     for radiograph in sorted((kermany_folder / "train/PNEUMONIA").iterdir())[:5]:
@@ -202,25 +204,25 @@ def test_all_problems_are_told_at_once_and_long_lists_are_cut(
     assert message.count("empty file") == 3
     assert "and 2 more" in message
     assert "1 radiograph whose patient is in two splits" in message
-    assert "[unreadable, shared_patient]" in message
+    assert """--cohort.leave_out '["unreadable", "shared_patient"]'""" in message
 
 
-def test_what_the_config_leaves_out_is_not_complained_about(
+def test_problems_in_leave_out_are_not_reported(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", "empty file")
     write_radiograph(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
     message = refusal(kermany_folder, cohort_directory, "unreadable")
     assert "unreadable file" not in message
-    assert "set cohort.leave_out to [unreadable, shared_patient]" in message
+    assert """--cohort.leave_out '["unreadable", "shared_patient"]'""" in message
 
 
-def test_a_class_is_missing_once_its_last_radiograph_is_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_class_whose_last_radiograph_is_left_out_is_missing(kermany_folder: Path, cohort_directory: Path) -> None:
     damage(kermany_folder / "val/NORMAL/IM-0006-0001.jpeg", "empty file")
     assert "class val/NORMAL is missing or empty" in refusal(kermany_folder, cohort_directory, "unreadable")
 
 
-def test_every_radiograph_unreadable(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_cohort_without_a_readable_radiograph_is_refused(kermany_folder: Path, cohort_directory: Path) -> None:
     for radiograph in kermany_folder.rglob("*.jpeg"):
         damage(radiograph, "empty file")
     message = refusal(kermany_folder, cohort_directory)
@@ -230,7 +232,7 @@ def test_every_radiograph_unreadable(kermany_folder: Path, cohort_directory: Pat
     assert "split train is missing or empty; split val is missing or empty; split test is missing or empty" in message
 
 
-def test_a_missing_and_an_empty_split_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_missing_and_empty_splits_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
     shutil.rmtree(kermany_folder / "val")
     for radiograph in (kermany_folder / "test").rglob("*.jpeg"):
         radiograph.unlink()
@@ -239,7 +241,7 @@ def test_a_missing_and_an_empty_split_cannot_be_left_out(kermany_folder: Path, c
     assert message.endswith("; add what is missing")
 
 
-def test_a_missing_an_empty_and_a_foreign_folder(tmp_path: Path, cohort_directory: Path) -> None:
+def test_missing_empty_and_unrelated_folders_are_refused(tmp_path: Path, cohort_directory: Path) -> None:
     assert f"{tmp_path / 'nowhere'}: no such folder or zip" in refusal(tmp_path / "nowhere", cohort_directory)
     (tmp_path / "empty").mkdir()
     assert f"{tmp_path / 'empty'}: holds no radiographs; expected train|val|test" in refusal(tmp_path / "empty", cohort_directory)
@@ -247,30 +249,30 @@ def test_a_missing_an_empty_and_a_foreign_folder(tmp_path: Path, cohort_director
     assert "holds no radiographs" in refusal(tmp_path / "empty", cohort_directory)
 
 
-def test_two_cohorts_side_by_side_are_not_guessed_between(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_two_cohorts_side_by_side_are_refused(kermany_folder: Path, cohort_directory: Path) -> None:
     shutil.copytree(kermany_folder, kermany_folder.with_name("another"))
     message = refusal(kermany_folder.parent, cohort_directory)
     assert "several cohorts side by side (another, chest_xray)" in message
 
 
-def test_nothing_is_written_into_the_users_folder_even_if_asked(kermany_folder: Path) -> None:
+def test_a_cache_dir_inside_the_users_folder_is_refused(kermany_folder: Path) -> None:
     before = snapshot(kermany_folder)
     message = refusal(kermany_folder, kermany_folder / "derived")
     assert "contains cohort.cache_dir" in message
     assert snapshot(kermany_folder) == before
 
 
-def test_an_unwritable_directory_is_told(kermany_folder: Path, tmp_path: Path) -> None:
+def test_an_unwritable_cache_dir_is_reported(kermany_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert "set another cohort.cache_dir" in refusal(kermany_folder, tmp_path / "file")
 
 
-def test_a_second_run_decodes_only_what_changed(
+def test_a_second_run_decodes_only_changed_files(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     first = indexed(kermany_folder, cohort_directory)
-    (facts,) = cohort_directory.glob("cache/*/facts.json")
-    # Radiographs overwritten with their size and date kept: whoever decodes them again finds other pixels.
+    (known,) = cohort_directory.glob("cache/*/files.json")
+    # Overwritten with size and date unchanged: decoding them again would give other pixels.
     for radiograph in kermany_folder.rglob("*.jpeg"):
         status = radiograph.stat()
         radiograph.write_bytes(bytes(status.st_size))
@@ -279,11 +281,11 @@ def test_a_second_run_decodes_only_what_changed(
     changed = write_radiograph(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
     changes = indexed(kermany_folder, cohort_directory).table["sha256"] != first.table["sha256"]
     assert first.table["path"][changes].to_list() == [changed.relative_to(kermany_folder).as_posix()]
-    facts.write_text(facts.read_text()[:-100])  # damaged: nothing in it is believed
+    known.write_text(known.read_text()[:-100])  # damaged: ignored as a whole
     assert "26 unreadable files" in refusal(kermany_folder, cohort_directory)
 
 
-def test_the_fingerprint_follows_content_and_not_place(
+def test_the_fingerprint_depends_on_content_and_not_on_the_path(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     before = indexed(kermany_folder, cohort_directory).fingerprint
@@ -293,16 +295,16 @@ def test_the_fingerprint_follows_content_and_not_place(
     assert indexed(moved, cohort_directory).fingerprint != before
 
 
-def test_without_data_the_cohort_is_synthetic_and_says_so(cohort_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PNEUMO_DATA", raising=False)
-    cohort = index(Config(cohort=Settings(cache_dir=cohort_directory, phantom={"patients": 40, "size_px": 64})))
+def test_without_data_the_cohort_is_synthetic(cohort_directory: Path) -> None:
+    cohort = index(None, Settings(cache_dir=cohort_directory, phantom=Phantom(patients=40, size_px=64)))
     assert cohort.synthetic
+    assert "SYNTHETIC" in cohort.title
     assert cohort.table["patient"].nunique() == 40
     assert set(cohort.table["subtype"]) == {"normal", "bacterial", "viral"}
 
 
 @pytest.mark.skipif("PNEUMO_DATA" not in os.environ, reason="PNEUMO_DATA does not name the real cohort")
-def test_the_real_cohort_holds_what_is_known_of_it(cohort_directory: Path) -> None:
+def test_the_published_cohort_has_its_known_composition(cohort_directory: Path) -> None:
     table = indexed(Path(os.environ["PNEUMO_DATA"]), cohort_directory).table
     train = table[table["split"] == "train"]
     assert train.groupby("subtype").size().to_dict() == {"normal": 1341, "bacterial": 2530, "viral": 1345}
@@ -314,9 +316,25 @@ def test_the_real_cohort_holds_what_is_known_of_it(cohort_directory: Path) -> No
     assert np.isin(table.groupby("split").size()["test"], [313, 624]), "half of the test split, or all of it"
 
 
-def test_a_phantom_given_as_data_is_still_known_to_be_synthetic(tmp_path):
-    settings = Config(data=None, cohort={"cache_dir": tmp_path / "data", "phantom": {"patients": 40, "size_px": 64}})
-    made = index(settings)
-    given = index(settings.model_copy(update={"data": made.root}))
-    assert made.synthetic
-    assert given.synthetic
+def test_a_phantom_cohort_given_as_data_is_recognized_as_synthetic(cohort_directory: Path) -> None:
+    settings = Settings(cache_dir=cohort_directory, phantom=Phantom(patients=40, size_px=64))
+    phantom = index(None, settings)
+    assert phantom.synthetic
+    assert index(phantom.root, settings).synthetic
+
+
+def published_table(test_radiographs: int = 3) -> pd.DataFrame:
+    rows = [("train", label, patient) for label, patient in (("NORMAL", "IM-0001"), ("PNEUMONIA", "virus-7"))]
+    train = [row for row in rows for _ in range(TRAIN_COUNTS[row[1]])]
+    test = [("test", "NORMAL", "NORMAL2-IM-0002"), ("test", "PNEUMONIA", "bacteria-1")] * test_radiographs
+    return pd.DataFrame(train + test, columns=["split", "label", "patient"])
+
+
+@pytest.mark.parametrize("test_radiographs", [1, 50])
+def test_the_published_train_split_is_recognized_with_any_part_of_test(test_radiographs: int) -> None:
+    assert is_published(published_table(test_radiographs))
+
+
+def test_a_part_of_train_or_other_patient_names_are_not_recognized() -> None:
+    assert not is_published(published_table().iloc[1:])
+    assert not is_published(published_table().replace("bacteria-1", "test/PNEUMONIA/0001"))

@@ -1,6 +1,6 @@
 import pytest
 
-from pneumo.cohort.layout import arrange, subtype_and_patient
+from pneumo.cohort.layout import find_layout, subtype_and_patient
 from pneumo.errors import UserError
 
 
@@ -16,12 +16,12 @@ from pneumo.errors import UserError
         ("train/NORMAL/person 3.bmp", "normal", "train/NORMAL/person 3"),
     ],
 )
-def test_names_tell_subtype_and_patient(path: str, subtype: str, patient: str) -> None:
+def test_subtype_and_patient_are_read_from_the_name(path: str, subtype: str, patient: str) -> None:
     assert subtype_and_patient(path) == (subtype, patient)
 
 
-def test_the_outermost_copy_counts_and_suffixes_in_any_case() -> None:
-    layout = arrange(["a/a/train/NORMAL/1.JPG", "a/train/NORMAL/1.JPG", "a/test/PNEUMONIA/2.Tiff", "a/readme.md"], "zip")
+def test_the_outermost_copy_is_used_and_suffixes_match_in_any_case() -> None:
+    layout = find_layout(["a/a/train/NORMAL/1.JPG", "a/train/NORMAL/1.JPG", "a/test/PNEUMONIA/2.Tiff", "a/readme.md"], "zip")
     assert layout.nesting == "a"
     assert layout.radiographs == ["test/PNEUMONIA/2.Tiff", "train/NORMAL/1.JPG"]
     assert layout.foreign == {"other": 2}
@@ -30,8 +30,8 @@ def test_the_outermost_copy_counts_and_suffixes_in_any_case() -> None:
 @pytest.mark.parametrize(
     "path", ["a/b/c/train/NORMAL/1.jpg", "train/normal/1.jpg", "train/NORMAL/deep/1.jpg", "train/NORMAL/1.dcm"]
 )
-def test_radiographs_elsewhere_are_not_guessed_at(path: str) -> None:
+def test_files_in_another_layout_are_not_radiographs_of_the_cohort(path: str) -> None:
     with pytest.raises(
         UserError, match=r"zip: holds no radiographs; expected train\|val\|test / NORMAL\|PNEUMONIA / files ending in"
     ):
-        arrange([path], "zip")
+        find_layout([path], "zip")

@@ -8,7 +8,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from pneumo.evaluation.scores import Evaluation, evaluate
 
-# By hand: at 0.5 two normals right, one wrong, three pneumonias found, one (viral) missed; at 0.7 one more viral is missed.
+# At 0.5 two true negatives, one false positive, three true positives, one false negative (viral); at 0.7 another false negative.
 Y_TRUE = [0, 0, 0, 1, 1, 1, 1]
 Y_SCORE = [0.1, 0.2, 0.6, 0.9, 0.8, 0.5, 0.3]
 SUBTYPE = ["normal", "normal", "normal", "bacterial", "bacterial", "viral", "viral"]
@@ -29,7 +29,7 @@ def test_counts_by_hand_at_both_operating_points(evaluation):
     assert counts(evaluation.locked) == (3, 0, 2, 2)
 
 
-def test_a_score_on_the_threshold_says_pneumonia():
+def test_a_score_equal_to_the_threshold_is_predicted_pneumonia():
     assert evaluate([1], [0.5], ["viral"], threshold=0.5).half.true_positives == 1
 
 
@@ -44,27 +44,27 @@ def test_ratios_follow_from_the_counts(evaluation):
     assert (half.normal.support, half.pneumonia.support) == (3, 4)
 
 
-def test_the_curve_areas_count_pairs(evaluation):
-    # 12 pairs of a normal and a pneumonia; 0.6 beats 0.5 and 0.3, so 10 are in order.
+def test_the_areas_count_pairs(evaluation):
+    # Of 12 pairs of a NORMAL and a PNEUMONIA two are in the wrong order: 0.6 with 0.5 and with 0.3.
     assert evaluation.auroc == pytest.approx(10 / 12)
-    # Precision at each found pneumonia, from the highest score down: 1/1, 2/2, 3/4, 4/5.
+    # Precision at each true positive, from the highest score down: 1/1, 2/2, 3/4, 4/5.
     assert evaluation.average_precision == pytest.approx((1 + 1 + 3 / 4 + 4 / 5) / 4)
 
 
 def test_loss_is_the_mean_negative_logarithm(evaluation):
-    chances = [0.9, 0.8, 0.4, 0.9, 0.8, 0.5, 0.3]
-    assert evaluation.loss == pytest.approx(-np.log(chances).mean())
+    probabilities = [0.9, 0.8, 0.4, 0.9, 0.8, 0.5, 0.3]
+    assert evaluation.loss == pytest.approx(-np.log(probabilities).mean())
 
 
-def test_a_certain_mistake_costs_what_keras_says_it_costs():
+def test_the_loss_of_a_certain_error_is_that_of_keras():
     assert evaluate([0], [1.0], ["normal"], 0.5).loss == pytest.approx(-math.log(1e-7))
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted"])
 def test_averages_are_those_of_scikit_learn(evaluation, average):
     precision, recall, f1, _ = precision_recall_fscore_support(Y_TRUE, np.array(Y_SCORE) >= 0.7, average=average)
-    ours = getattr(evaluation.locked, average)
-    assert (ours.precision, ours.recall, ours.f1) == pytest.approx((precision, recall, f1))
+    averages = getattr(evaluation.locked, average)
+    assert (averages.precision, averages.recall, averages.f1) == pytest.approx((precision, recall, f1))
 
 
 def test_sensitivity_by_subtype(evaluation):
@@ -76,7 +76,7 @@ def test_sensitivity_by_subtype(evaluation):
     assert evaluation.half.subtypes["unknown"].sensitivity is None
 
 
-def test_what_a_missing_class_leaves_undefined_is_none():
+def test_scores_that_a_missing_class_leaves_undefined_are_none():
     only_pneumonia = evaluate([1, 1], [0.9, 0.2], ["viral", "viral"], threshold=0.5)
     assert only_pneumonia.auroc is None
     assert only_pneumonia.average_precision is None
@@ -85,7 +85,7 @@ def test_what_a_missing_class_leaves_undefined_is_none():
     assert only_pneumonia.half.weighted.recall == 0.5
 
 
-def test_precision_is_none_where_nothing_is_called_pneumonia():
+def test_precision_is_none_where_no_radiograph_is_predicted_pneumonia():
     blind = evaluate([0, 1], [0.1, 0.2], ["normal", "viral"], threshold=0.5)
     assert blind.half.pneumonia.precision is None
     assert blind.half.pneumonia.f1 == 0
@@ -93,7 +93,7 @@ def test_precision_is_none_where_nothing_is_called_pneumonia():
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, -0.1, 1.1])
-def test_a_score_that_is_no_probability_is_refused(score):
+def test_a_score_that_is_not_a_probability_is_refused(score):
     with pytest.raises(ValueError, match="not probabilities"):
         evaluate([0, 1], [0.5, score], ["normal", "viral"], threshold=0.5)
 
@@ -107,12 +107,12 @@ def test_a_score_that_is_no_probability_is_refused(score):
         ([0, 2], [0.5, 0.6], ["normal", "viral"]),
     ],
 )
-def test_arrays_that_do_not_belong_together_are_refused(y_true, y_score, subtype):
+def test_inconsistent_arrays_are_refused(y_true, y_score, subtype):
     with pytest.raises(ValueError, match=r"as many labels|subtypes for|labels are"):
         evaluate(y_true, y_score, subtype, threshold=0.5)
 
 
-def test_survives_json_unchanged(evaluation):
+def test_json_round_trip(evaluation):
     assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
 
 

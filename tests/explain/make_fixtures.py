@@ -1,12 +1,12 @@
-"""Writes the fixtures that test_oracles.py compares with: what other people's libraries say of one tiny network.
+"""Writes the fixtures of test_oracles.py: maps and metrics of one tiny network by pytorch-grad-cam and xplique.
 
-The libraries are no dependency of the project, and do not go together. Each half has an environment of its own:
+The libraries are not dependencies of the project and cannot be installed together. Each needs its own environment:
 
     python -m venv maps && maps/bin/pip install grad-cam
     maps/bin/python tests/explain/make_fixtures.py maps
 
-    python -m venv measures && measures/bin/pip install xplique
-    measures/bin/python tests/explain/make_fixtures.py measures
+    python -m venv metrics && metrics/bin/pip install xplique
+    metrics/bin/python tests/explain/make_fixtures.py metrics
 
 The committed files were written with grad-cam 1.5.7 and xplique 2.0.2.
 """
@@ -23,7 +23,7 @@ SIDE_PX = 10
 def network():
     """Weights of two convolutions, ReLU after each, and a dense layer, as Keras lays them out.
 
-    No gradient is nearly zero: the library adds 1e-6 to a denominator of Grad-CAM++, where this project divides safely.
+    No gradient is close to zero: the library adds 1e-6 to the denominator of Grad-CAM++, and this project does not.
     """
     random = np.random.default_rng(0)
     shapes = {"kernel_1": (3, 3, 1, 3), "bias_1": (3,), "kernel_2": (3, 3, 3, 4), "bias_2": (4,)}
@@ -37,7 +37,7 @@ def images():
 
 
 def write_maps():
-    """pytorch-grad-cam's maps of the second convolution's activation, before it scales and resizes them."""
+    """Maps by pytorch-grad-cam of the second convolution's activation, before it scales and resizes them."""
     import torch  # noqa: PLC0415
     from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, RandomCAM  # noqa: PLC0415
 
@@ -76,8 +76,8 @@ def write_maps():
     )
 
 
-def write_measures():
-    """xplique's measures of made-up maps without ties, image by image."""
+def write_metrics():
+    """Metrics by xplique of random maps without ties, image by image."""
     import tensorflow as tf  # noqa: PLC0415
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415
     from xplique.metrics import AverageDropMetric, AverageIncreaseMetric, Deletion, Insertion  # noqa: PLC0415
@@ -99,20 +99,20 @@ def write_measures():
     maps = (maps - maps.min(axis=(1, 2), keepdims=True)).astype(np.float32)
     written = {}
     for label, one_hot in (("PNEUMONIA", [[0.0, 1.0]]), ("NORMAL", [[1.0, 0.0]])):
-        measures = {
+        metrics = {
             "average drop": AverageDropMetric,
             "average increase": AverageIncreaseMetric,
-            "insertion": lambda *radiograph: Insertion(*radiograph, baseline_mode=blurred, steps=20),
-            "deletion": lambda *radiograph: Deletion(*radiograph, baseline_mode=blurred, steps=20),
+            "insertion": lambda *arguments: Insertion(*arguments, baseline_mode=blurred, steps=20),
+            "deletion": lambda *arguments: Deletion(*arguments, baseline_mode=blurred, steps=20),
         }
-        for name, measure in measures.items():
-            values = [
-                measure(probabilities, radiograph[None], np.array(one_hot, np.float32)).evaluate(each[None])
-                for radiograph, each in zip(radiographs, maps, strict=True)
+        for name, metric in metrics.items():
+            results = [
+                metric(probabilities, image[None], np.array(one_hot, np.float32)).evaluate(values[None])
+                for image, values in zip(radiographs, maps, strict=True)
             ]
-            written[f"{label} {name}"] = np.array(values)
+            written[f"{label} {name}"] = np.array(results)
     np.savez_compressed(FIXTURES / "measures.npz", **weights, images=radiographs, maps=maps, **written)
 
 
 if __name__ == "__main__":
-    {"maps": write_maps, "measures": write_measures}[sys.argv[1]]()
+    {"maps": write_maps, "metrics": write_metrics}[sys.argv[1]]()

@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from pneumo.config import Cnn, ResidualCnn
 from pneumo.errors import UserError
-from pneumo.explain.activations import explainable
+from pneumo.explain.activations import ActivationModel
 from pneumo.explain.cam import METHODS, class_activation_maps
 from pneumo.nets import cnn, ensemble, residual
 
@@ -14,12 +14,12 @@ PIXELS = np.random.default_rng(1).uniform(0, 255, (2, 12, 12, 1)).astype(np.floa
 
 
 def maps_of(model, images, methods=("grad-cam",)):
-    return class_activation_maps(explainable(model), images, "PNEUMONIA", methods)
+    return class_activation_maps(ActivationModel(model), images, "PNEUMONIA", methods)
 
 
 def assert_same(maps, expected):
-    for method, those in expected.items():
-        np.testing.assert_allclose(maps[method], those, rtol=1e-3, atol=1e-5, err_msg=method)
+    for method, values in expected.items():
+        np.testing.assert_allclose(maps[method], values, rtol=1e-3, atol=1e-5, err_msg=method)
 
 
 def with_probability(inputs, logit):
@@ -28,9 +28,9 @@ def with_probability(inputs, logit):
 
 def test_the_default_layer_is_the_last_convolutional_activation_before_pooling():
     model = cnn.build(Cnn(filters=(4, 6), dense_units=4), 20)
-    assert explainable(model).layer == "convolution_2"
+    assert ActivationModel(model).layer == "convolution_2"
     assert maps_of(model, np.zeros((3, 20, 20, 1)))["grad-cam"].shape == (3, 7, 7)
-    assert explainable(model, "convolution_1").layer == "convolution_1"
+    assert ActivationModel(model, "convolution_1").layer == "convolution_1"
 
 
 def nested_model(seed=0):
@@ -61,15 +61,15 @@ def test_a_nested_backbone_is_explained_as_if_it_were_not_nested_also_after_relo
     expected = maps_of(flattened(nested), PIXELS, METHODS)
     nested.save(tmp_path / "nested.keras")
     for model in (nested, keras.saving.load_model(tmp_path / "nested.keras")):
-        assert explainable(model).layer == "inner_convolution"
+        assert ActivationModel(model).layer == "inner_convolution"
         assert_same(maps_of(model, PIXELS, METHODS), expected)
 
 
-def test_opening_a_model_leaves_it_as_it_was(tmp_path):
+def test_an_activation_model_leaves_the_model_unchanged(tmp_path):
     model = nested_model()
     before = model(PIXELS)
     for _ in range(2):
-        np.testing.assert_allclose(expit(explainable(model).logits(PIXELS)), before[:, 0], rtol=1e-5)
+        np.testing.assert_allclose(expit(ActivationModel(model).logits(PIXELS)), before[:, 0], rtol=1e-5)
     model.save(tmp_path / "again.keras")
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "again.keras")(PIXELS), before)
 
@@ -88,7 +88,7 @@ def test_a_sequential_model_is_explained_as_a_functional_one():
 def residual_network(seed):
     model = residual.build(ResidualCnn(filters=(3, 4), blocks=1), 32, seed=seed)
     random = np.random.default_rng(seed)
-    # A new block passes on its input alone; trained ones do not.
+    # A new block only passes on its input; trained ones do not.
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.gamma.assign(random.uniform(0.5, 1.5, layer.gamma.shape))
@@ -100,56 +100,58 @@ def radiographs():
     return np.random.default_rng(4).uniform(0, 255, (2, 32, 32, 1)).astype(np.float32)
 
 
-def test_inside_a_residual_network_a_layers_gradient_is_that_of_its_own_way_to_the_logit(radiographs):
+def test_inside_a_residual_block_the_gradient_excludes_the_shortcut(radiographs):
     model = residual_network(0)
-    assert explainable(model).layer == "stage_2_block_1_relu_2"
-    [(activations, gradients)] = explainable(model, "stage_2_block_1_relu_1").evidence(radiographs, np.ones((2, 1), np.float32))
-    # What the layer's output is changed by little, the logit follows by the gradient, while the shortcut beside it stays.
+    assert ActivationModel(model).layer == "stage_2_block_1_relu_2"
+    [(activations, gradients)] = ActivationModel(model, "stage_2_block_1_relu_1").activations_and_gradients(
+        radiographs, np.ones((2, 1), np.float32)
+    )
+    # For a small change of the layer's output, with the shortcut unchanged, the logit changes along the gradient.
     layer, logit = model.get_layer("stage_2_block_1_convolution_2"), model.get_layer("logit").output
     shortcut = model.get_layer("stage_2_block_1_shortcut_norm").output
-    onwards = keras.Model([layer.input, shortcut], logit)
-    aside = keras.Model(model.input, shortcut)(radiographs)
+    upper = keras.Model([layer.input, shortcut], logit)
+    shortcut_values = keras.Model(model.input, shortcut)(radiographs)
     step = 1e-2 * np.random.default_rng(5).normal(size=activations.shape).astype(np.float32)
-    changed = onwards([activations + step, aside]) - onwards([activations - step, aside])
+    changed = upper([activations + step, shortcut_values]) - upper([activations - step, shortcut_values])
     np.testing.assert_allclose(changed[:, 0], 2 * (gradients * step).numpy().sum(axis=(1, 2, 3)), rtol=0.05, atol=1e-4)
 
 
-def test_an_ensembles_logit_and_maps_are_the_means_of_its_members_also_after_reloading(radiographs, tmp_path):
+def test_logit_and_maps_of_an_ensemble_are_the_means_of_its_members_also_after_reloading(radiographs, tmp_path):
     networks, methods = [residual_network(seed) for seed in (0, 1)], ["grad-cam", "grad-cam++", "layer-cam"]
-    of_each = [maps_of(network, radiographs, methods) for network in networks]
+    member_maps = [maps_of(network, radiographs, methods) for network in networks]
     built = ensemble.build(networks)
     built.save(tmp_path / "ensemble.keras")
     for model in (built, keras.saving.load_model(tmp_path / "ensemble.keras")):
-        explained = explainable(model)
+        explained = ActivationModel(model)
         assert explained.layer == "stage_2_block_1_relu_2"
         np.testing.assert_allclose(expit(explained.logits(radiographs)), model(radiographs)[:, 0], rtol=1e-4)
-        maps = class_activation_maps(explained, radiographs, "PNEUMONIA", methods)
-        assert_same(maps, {method: np.mean([one[method] for one in of_each], axis=0) for method in methods})
+        ensemble_maps = class_activation_maps(explained, radiographs, "PNEUMONIA", methods)
+        assert_same(ensemble_maps, {method: np.mean([maps[method] for maps in member_maps], axis=0) for method in methods})
 
 
 def test_members_of_different_resolution_are_averaged_at_the_finest(radiographs):
     shallow = residual.build(ResidualCnn(filters=(3,), blocks=1), 32)
     deep = residual.build(ResidualCnn(filters=(3, 3), blocks=1), 32)
-    explained = explainable(ensemble.build([shallow, deep]))
+    explained = ActivationModel(ensemble.build([shallow, deep]))
     assert explained.layer == "stage_1_block_1_relu_2, stage_2_block_1_relu_2"
     maps = class_activation_maps(explained, radiographs, "PNEUMONIA")["grad-cam"]
     assert maps.shape == (2, 8, 8)
 
 
-def test_an_unknown_layer_is_refused_with_the_names_there_are():
+def test_an_unknown_layer_is_refused_with_the_existing_names():
     model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
     with pytest.raises(UserError, match=r"no convolutional layer named `dense`; it has convolution_1$"):
-        explainable(model, "dense")
+        ActivationModel(model, "dense")
 
 
-def test_an_unknown_layer_of_an_ensemble_is_refused_by_its_member():
+def test_an_unknown_layer_of_an_ensemble_is_refused_with_the_name_of_the_member():
     model = ensemble.build([residual_network(0), residual_network(1)])
     with pytest.raises(UserError, match=r"model `member_1` has no convolutional layer named `nowhere`; it has stem, "):
-        explainable(model, "nowhere")
+        ActivationModel(model, "nowhere")
 
 
-def test_a_model_without_a_spatial_layer_is_refused():
+def test_a_model_without_a_convolutional_layer_is_refused():
     inputs = keras.Input((4, 4, 1))
     logit = layers.Dense(1, name="logit")(layers.Flatten()(inputs))
-    with pytest.raises(UserError, match="nothing to draw a map of"):
-        explainable(keras.Model(inputs, layers.Activation("sigmoid")(logit)))
+    with pytest.raises(UserError, match="no heatmap can be computed"):
+        ActivationModel(keras.Model(inputs, layers.Activation("sigmoid")(logit)))

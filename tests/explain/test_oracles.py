@@ -1,4 +1,4 @@
-"""Against other people's implementations, on the same weights; see make_fixtures.py."""
+"""Comparison with pytorch-grad-cam and xplique on the same weights; see make_fixtures.py."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from pneumo.evaluation.heatmap_metrics import area_under, drops, increases
-from pneumo.explain.activations import explainable
+from pneumo.evaluation.heatmap_metrics import area_under_curves, drops, increases
+from pneumo.explain.activations import ActivationModel
 from pneumo.explain.cam import METHODS, class_activation_maps, grad_cam
-from pneumo.explain.faithfulness import class_scores, deletion_curves, insertion_curves, masked_by
+from pneumo.explain.faithfulness import blurred, class_scores, masked_by, replacement_curves
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -23,7 +23,7 @@ def network(fixture):
     logit = layers.Dense(1, use_bias=False, name="logit")(layers.Flatten()(x))
     model = keras.Model(inputs, layers.Activation("sigmoid", name="probability")(logit))
     model.set_weights([fixture[name] for name in ("kernel_1", "bias_1", "kernel_2", "bias_2", "dense")])
-    return explainable(model)
+    return ActivationModel(model)
 
 
 @pytest.mark.parametrize("target", ["PNEUMONIA", "NORMAL"])
@@ -45,7 +45,7 @@ def test_random_cam_is_that_of_pytorch_grad_cam_for_the_weights_it_drew():
 
 
 @pytest.mark.parametrize("target", ["PNEUMONIA", "NORMAL"])
-def test_measures_are_those_of_xplique(target):
+def test_metrics_are_those_of_xplique(target):
     fixture = np.load(FIXTURES / "measures.npz")
     explained, images, maps = network(fixture), fixture["images"], fixture["maps"]
     before = class_scores(explained, images, target)
@@ -53,8 +53,8 @@ def test_measures_are_those_of_xplique(target):
     ours = {
         "average drop": drops(before, after),
         "average increase": increases(before, after),
-        "insertion": area_under(insertion_curves(explained, images, maps, target, steps=20)),
-        "deletion": area_under(deletion_curves(explained, images, maps, target, steps=20)),
+        "insertion": area_under_curves(replacement_curves(explained, blurred(images), images, maps, target, steps=20)),
+        "deletion": area_under_curves(replacement_curves(explained, images, blurred(images), maps, target, steps=20)),
     }
     for name, values in ours.items():
         np.testing.assert_allclose(values, fixture[f"{target} {name}"], rtol=1e-4, atol=1e-6, err_msg=name)

@@ -4,25 +4,27 @@ import pytest
 from keras import layers
 
 from pneumo.config import Cnn, ResidualCnn
-from pneumo.evaluation.heatmap_metrics import MapMeasure, fails_randomization_check, rank_correlation
-from pneumo.explain.activations import explainable, flat_layers, members
+from pneumo.evaluation.heatmap_metrics import MapMetric, fails_randomization_check, rank_correlation
+from pneumo.explain.activations import ActivationModel, flat_layers, members
 from pneumo.explain.cam import class_activation_maps
-from pneumo.explain.weight_randomization import randomize_weights
+from pneumo.explain.comparison import randomize_weights
 from pneumo.nets import cnn, ensemble, residual
 
 SIDE_PX = 16
 
 
 @pytest.fixture(autouse=True)
-def _the_same_initial_weights():
+def _fixed_initial_weights():
     keras.utils.set_random_seed(0)
 
 
 def with_varied_weights(model, seed=0):
-    """As training leaves a model: no array whose values are all equal, and normalisations that divide by something."""
+    """As after training: no array of equal values, and normalizations with different variances."""
     random = np.random.default_rng(seed)
     for layer in flat_layers(model):
-        layer.set_weights([random.uniform(0.5, 1.5, one.shape) if one.ndim == 1 else one for one in layer.get_weights()])
+        layer.set_weights(
+            [random.uniform(0.5, 1.5, weights.shape) if weights.ndim == 1 else weights for weights in layer.get_weights()]
+        )
     return model
 
 
@@ -36,7 +38,7 @@ def functional():
     return cnn.build(Cnn(filters=(3, 4), dense_units=4, dense_dropout=0.5), SIDE_PX + 4)
 
 
-def of_residual_blocks(seed=0):
+def residual_network(seed=0):
     return with_varied_weights(residual.build(ResidualCnn(filters=(3, 4), blocks=1), SIDE_PX, seed=seed), seed)
 
 
@@ -54,37 +56,37 @@ def nested():
     return keras.Model(inputs, layers.Activation("sigmoid", name="probability")(logit))
 
 
-def of_two():
-    return ensemble.build([of_residual_blocks(0), of_residual_blocks(1)])
+def ensemble_of_two():
+    return ensemble.build([residual_network(0), residual_network(1)])
 
 
-KINDS = [sequential, functional, of_residual_blocks, nested, of_two]
+KINDS = [sequential, functional, residual_network, nested, ensemble_of_two]
 
 
 def weights_of(model):
     """Each member's layers that have weights, from the first to the logit, as (name, arrays)."""
-    return [[(one.name, one.get_weights()) for one in flat_layers(member) if one.weights] for member in members(model)]
+    return [[(layer.name, layer.get_weights()) for layer in flat_layers(member) if layer.weights] for member in members(model)]
 
 
 def changed(model, copy):
     """Each member's layers whose weights differ, by name."""
     return [
-        [name for (name, before), (_, after) in zip(*of_member, strict=True) if not all(map(np.array_equal, before, after))]
-        for of_member in zip(weights_of(model), weights_of(copy), strict=True)
+        [name for (name, before), (_, after) in zip(*pair, strict=True) if not all(map(np.array_equal, before, after))]
+        for pair in zip(weights_of(model), weights_of(copy), strict=True)
     ]
 
 
 @pytest.mark.parametrize("build", KINDS)
-def test_every_array_keeps_its_values_in_another_order_and_the_model_itself_is_unchanged(build):
+def test_every_array_is_permuted_and_the_model_itself_is_unchanged(build):
     model = with_varied_weights(build())
     before, images = model.get_weights(), np.random.default_rng(1).uniform(0, 255, (2, *model.inputs[0].shape[1:]))
     predicted = model(images).numpy()
     copy = randomize_weights(model, 1)
-    for was, given in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(was, given)
+    for weights, unchanged in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, unchanged)
     np.testing.assert_array_equal(model(images), predicted)
-    for member, of_copy in zip(weights_of(model), weights_of(copy), strict=True):
-        for (name, arrays), (same_name, others) in zip(member, of_copy, strict=True):
+    for member, randomized in zip(weights_of(model), weights_of(copy), strict=True):
+        for (name, arrays), (same_name, others) in zip(member, randomized, strict=True):
             assert name == same_name
             for array, other in zip(arrays, others, strict=True):
                 np.testing.assert_array_equal(np.sort(array, axis=None), np.sort(other, axis=None))
@@ -94,17 +96,17 @@ def test_every_array_keeps_its_values_in_another_order_and_the_model_itself_is_u
 
 
 @pytest.mark.parametrize("build", KINDS)
-def test_the_least_share_is_the_logits_layer_alone_and_what_leads_to_it_gives_what_it_gave(build):
+def test_the_smallest_share_randomizes_the_logit_layer_only(build):
     model = with_varied_weights(build())
     copy = randomize_weights(model, 1e-6)
     assert changed(model, copy) == [["logit"]] * len(members(model))
     images = np.random.default_rng(1).uniform(0, 255, (2, *model.inputs[0].shape[1:]))
-    for member, of_copy in zip(members(model), members(copy), strict=True):
-        features, again = (keras.Model(one.inputs[0], one.get_layer("logit").input)(images) for one in (member, of_copy))
-        np.testing.assert_array_equal(features, again)
+    for pair in zip(members(model), members(copy), strict=True):
+        features, unchanged = (keras.Model(member.inputs[0], member.get_layer("logit").input)(images) for member in pair)
+        np.testing.assert_array_equal(features, unchanged)
 
 
-def test_layers_of_a_nested_backbone_count_from_the_logit_downwards():
+def test_layers_of_a_nested_backbone_are_counted_from_the_logit_downwards():
     model = with_varied_weights(nested())
     names = [name for name, _ in weights_of(model)[0]]
     assert names == ["stem_convolution", "stem_norm", "inner_convolution", "hidden", "logit"]
@@ -112,15 +114,15 @@ def test_layers_of_a_nested_backbone_count_from_the_logit_downwards():
         assert changed(model, randomize_weights(model, top / 5)) == [names[-top:]]
 
 
-def test_every_member_of_an_ensemble_loses_the_same_layers():
-    model = of_two()
+def test_the_same_layers_of_every_member_of_an_ensemble_are_randomized_differently():
+    model = ensemble_of_two()
     names = [name for name, _ in weights_of(model)[0]]
     assert changed(model, randomize_weights(model, 0.5)) == [names[-round(len(names) / 2) :]] * 2
-    first, second = weights_of(randomize_weights(ensemble.build([of_residual_blocks(0), of_residual_blocks(0)]), 1))
+    first, second = weights_of(randomize_weights(ensemble.build([residual_network(0), residual_network(0)]), 1))
     assert not np.array_equal(first[-1][1][0], second[-1][1][0])
 
 
-def test_a_larger_share_shuffles_more_and_the_rest_alike():
+def test_a_larger_share_randomizes_more_layers_and_the_same_ones_equally():
     model = with_varied_weights(functional())
     half, whole = (weights_of(randomize_weights(model, share, seed=3))[0] for share in (0.5, 1))
     for (_, arrays), (_, others) in zip(half[2:], whole[2:], strict=True):
@@ -130,14 +132,14 @@ def test_a_larger_share_shuffles_more_and_the_rest_alike():
 
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
-def test_a_share_that_is_none_is_refused(share):
+def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(ValueError, match="above 0 and at most 1"):
         randomize_weights(sequential(), share)
 
 
 @pytest.fixture(scope="module")
 def radiographs():
-    """Noise with a bright square: above the middle on the first half of the radiographs, below it on the others."""
+    """Noise with a bright square: in the upper half of the first half of the radiographs, in the lower half of the others."""
     random = np.random.default_rng(2)
     radiographs = random.uniform(0, 80, (48, 24, 24, 1)).astype(np.float32)
     for number, radiograph in enumerate(radiographs):
@@ -147,23 +149,24 @@ def radiographs():
 
 
 def edges(images):
-    """An explanation that asks no network."""
+    """An edge detector, which does not depend on a network."""
     rows, columns = np.gradient(images[..., 0], axis=(1, 2))
     return np.hypot(rows, columns)
 
 
-def test_grad_cam_of_a_trained_network_does_not_survive_and_an_edge_detector_does(radiographs):
+def test_grad_cam_passes_the_randomization_check_and_an_edge_detector_fails_it(radiographs):
     model = cnn.build(Cnn(filters=(6, 8), dense_units=8), 24)
     model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
     is_pneumonia = np.arange(48) >= 24
     model.fit(radiographs, is_pneumonia.astype(np.float32), epochs=30, batch_size=16, verbose=0)
     assert ((model(radiographs).numpy()[:, 0] > 0.5) == is_pneumonia).mean() > 0.9
-    ill = radiographs[is_pneumonia]
-    maps, *again = (
-        class_activation_maps(explainable(one), ill, "PNEUMONIA")["grad-cam"]
-        for one in (model, *(randomize_weights(model, 1, seed=seed) for seed in range(3)))
+    positive = radiographs[is_pneumonia]
+    maps, *randomized_maps = (
+        class_activation_maps(ActivationModel(network), positive, "PNEUMONIA")["grad-cam"]
+        for network in (model, *(randomize_weights(model, 1, seed=seed) for seed in range(3)))
     )
-    assert fails_randomization_check(MapMeasure.of(rank_correlation(maps, maps)))
-    # A network so small may see the square by chance after one shuffle, but not after all.
-    assert fails_randomization_check(MapMeasure.of(np.concatenate([rank_correlation(maps, those) for those in again]))) is False
-    assert fails_randomization_check(MapMeasure.of(rank_correlation(edges(ill), edges(ill))))
+    assert fails_randomization_check(MapMetric.of(rank_correlation(maps, maps)))
+    # After one randomization, a network this small may respond to the square by chance, but not after all three.
+    correlations = np.concatenate([rank_correlation(maps, others) for others in randomized_maps])
+    assert fails_randomization_check(MapMetric.of(correlations)) is False
+    assert fails_randomization_check(MapMetric.of(rank_correlation(edges(positive), edges(positive))))

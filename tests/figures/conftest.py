@@ -1,4 +1,4 @@
-"""What the figures' tests share with the report's."""
+"""Fixtures of the figures' tests, shared with the report's."""
 
 from tests.report.conftest import inputs
 

@@ -1,5 +1,3 @@
-"""The figures of experiments: one line a fold or variant, and words that say what came out."""
-
 import io
 
 import numpy as np
@@ -10,14 +8,14 @@ from tests.tiny_experiments import ablation, cross_validation
 
 
 def every_figure(synthetic=True):
-    name = "$\\frac{"  # a recipe may be called so
+    name = "$\\frac{"  # a possible name of a recipe
     validation = cross_validation(name).model_copy(update={"synthetic": synthetic})
     yield fold_curves(validation, "folds.png")
     yield fold_curves(validation.model_copy(update={"folds": validation.folds * 4}), "twelve-folds.png")
     yield ablation_curves(ablation().model_copy(update={"synthetic": synthetic}), "ablation.png")
 
 
-def test_every_figure_is_an_image_with_words():
+def test_every_figure_is_an_image_with_texts():
     for picture in every_figure():
         image = Image.open(io.BytesIO(picture.png))
         assert image.size == (picture.width, picture.height)
@@ -25,13 +23,13 @@ def test_every_figure_is_an_image_with_words():
         assert picture.caption
 
 
-def test_the_words_have_the_numbers():
+def test_the_alternative_texts_have_the_numbers():
     spread = cross_validation().spread
     assert f"accuracy {spread['accuracy'].mean:.3f} and {spread['accuracy'].sd:.3f}" in fold_curves(cross_validation(), "a.png").alt
     assert f"{ablation().variants[0].scores.accuracy:.3f}, plain." in ablation_curves(ablation(), "a.png").alt
 
 
-def test_a_synthetic_cohort_shows_in_the_pixels_of_every_figure():
+def test_the_stamp_of_a_synthetic_cohort_is_in_the_pixels_of_every_figure():
     for stamped, plain in zip(every_figure(True), every_figure(False), strict=True):
         assert stamped.png != plain.png
 

@@ -1,7 +1,4 @@
-"""The figures: drawn from whatever the models give, and leaving nothing behind."""
-
 import io
-from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -9,21 +6,20 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from pneumo.evaluation.scores import evaluate
 from pneumo.figures import models as figures
-from pneumo.report.inputs import Sample
+from tests.report.report_inputs import with_record, with_test
 
 
 def every_figure(models, synthetic):
-    yield from figures.learning_curves(models[0].facts.history, models[0].name, "v1", synthetic)
+    yield from figures.learning_curves(models[0].record.history, models[0].name, "v1", synthetic)
     for part in ("validation", "test"):
         yield figures.roc(models, part, synthetic)
         yield figures.precision_recall(models, part, synthetic)
-    yield figures.confusion(models[0], models[0].facts.test.half, "half", synthetic)
-    yield figures.found_by_subtype(models, synthetic)
+    yield figures.confusion(models[0], models[0].record.test.half, "half", synthetic)
+    yield figures.sensitivity_by_subtype(models, synthetic)
 
 
-def test_every_figure_is_an_image_with_words(inputs):
+def test_every_figure_is_an_image_with_texts(inputs):
     pictures = list(every_figure(inputs().models, synthetic=True))
     assert len(pictures) == 4 + 4 + 2
     assert len({picture.name for picture in pictures}) == len(pictures)
@@ -35,7 +31,7 @@ def test_every_figure_is_an_image_with_words(inputs):
         assert picture.caption
 
 
-def test_a_synthetic_cohort_shows_in_the_pixels_of_every_figure(inputs):
+def test_the_stamp_of_a_synthetic_cohort_is_in_the_pixels_of_every_figure(inputs):
     models = inputs().models
     for stamped, plain in zip(every_figure(models, synthetic=True), every_figure(models, synthetic=False), strict=True):
         assert stamped.png != plain.png
@@ -48,33 +44,31 @@ def test_drawing_changes_no_global_state(inputs):
     assert plt.get_fignums() == []
 
 
-def test_a_dollar_sign_in_a_recipe_is_only_a_dollar_sign(inputs):
-    model = inputs().models[1]
-    broken = replace(model, facts=model.facts.model_copy(update={"recipe": r"$\frac{"}))
-    assert r"$\frac{ v2" in figures.confusion(broken, broken.facts.test.locked, "locked", synthetic=False).alt
-    assert figures.roc([broken], "test", synthetic=False).png
+def test_a_dollar_sign_in_a_recipe_is_not_mathematics(inputs):
+    model = with_record(inputs().models[1], recipe=r"$\frac{")
+    assert r"$\frac{ v2" in figures.confusion(model, model.record.test.locked, "locked", synthetic=False).alt
+    assert figures.roc([model], "test", synthetic=False).png
 
 
-def test_the_confusion_matrix_says_its_counts(inputs):
+def test_the_alternative_text_of_the_confusion_matrix_has_its_counts(inputs):
     model = inputs().models[0]
-    point = model.facts.test.locked
+    point = model.record.test.locked
     alt = figures.confusion(model, point, "locked", synthetic=False).alt
     assert f"{point.false_positives} false positives, {point.false_negatives} false negatives" in alt
 
 
 def test_a_model_without_a_curve_is_named_as_undefined(inputs):
     model = inputs().models[0]
-    only_pneumonia = model.predictions_test[model.predictions_test["y_true"] == 1]
-    scores = evaluate(only_pneumonia["y_true"], only_pneumonia["y_score"], ["viral"] * len(only_pneumonia), 0.31)
-    model = replace(model, facts=model.facts.model_copy(update={"test": scores}), predictions_test=only_pneumonia)
+    rows = model.predictions["test"]
+    model = with_test(model, rows[rows["y_true"] == 1])
     assert "undefined" in figures.roc([model], "test", synthetic=False).alt
     assert figures.precision_recall([model], "test", synthetic=False).png
-    assert figures.confusion(model, scores.half, "half", synthetic=False).png
-    assert figures.found_by_subtype([model], synthetic=False).png
+    assert figures.confusion(model, model.record.test.half, "half", synthetic=False).png
+    assert figures.sensitivity_by_subtype([model], synthetic=False).png
 
 
 @pytest.mark.parametrize("shape", [(900, 1200), (64, 64)])
 def test_a_sample_keeps_its_aspect_ratio(shape):
-    picture = figures.sample(1, Sample(np.zeros(shape, np.uint8), "NORMAL"))
+    picture = figures.sample(1, np.zeros(shape, np.uint8), "NORMAL")
     assert max(picture.width, picture.height) <= 480
     assert picture.width / picture.height == pytest.approx(shape[1] / shape[0], rel=0.01)

@@ -8,7 +8,7 @@ from pneumo.config import BASELINE, WEIGHTED, Cnn
 from pneumo.nets import cnn
 
 
-def test_weighted_has_the_layers_and_weights_that_its_reference_documents():
+def test_weighted_has_the_layers_and_the_number_of_weights_that_its_reference_documents():
     model = cnn.build(WEIGHTED.network, WEIGHTED.image_size_px)
     # 001 counts 10,636,481 weights on RGB; one grey channel needs 2 · 9 · 32 fewer in the first convolution.
     assert model.count_params() == 10_636_481 - 2 * 9 * 32
@@ -24,7 +24,7 @@ def test_baseline_has_the_four_blocks_of_its_reference():
 
 
 @pytest.mark.usefixtures("bfloat16")
-def test_raw_grey_values_go_in_and_a_float32_probability_comes_out_under_bfloat16():
+def test_grey_values_give_a_float32_probability_under_bfloat16():
     model = cnn.build(Cnn(filters=(4,), dense_units=4), 20)
     probability = model(np.random.default_rng(0).integers(0, 256, (3, 20, 20, 1)))
     assert probability.dtype == "float32"
@@ -33,7 +33,7 @@ def test_raw_grey_values_go_in_and_a_float32_probability_comes_out_under_bfloat1
     assert model.get_layer("convolution_1").compute_dtype == "bfloat16"
 
 
-def test_a_saved_model_needs_keras_alone(tmp_path):
+def test_a_saved_model_needs_only_keras(tmp_path):
     model = cnn.build(Cnn(filters=(4,), dense_units=4, convolution_dropout=0.1), 20)
     model.save(tmp_path / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 1))
@@ -54,7 +54,7 @@ def bfloat16():
     keras.config.set_dtype_policy("float32")
 
 
-def test_the_initial_weights_depend_on_the_seed_alone_whoever_else_draws_random_numbers():
+def test_the_initial_weights_depend_only_on_the_seed_and_not_on_pythons_random_state():
     def weights(seed):
         return np.concatenate(
             [variable.numpy().ravel() for variable in cnn.build(Cnn(filters=(4,), dense_units=4), 20, seed).weights]

@@ -23,21 +23,21 @@ def test_the_stem_halves_the_side_twice_and_each_further_stage_once():
     assert sides == [(32, 32, 32), (16, 16, 64), (8, 8, 128), (4, 4, 256)]
 
 
-def test_training_begins_with_blocks_that_change_nothing(radiographs):
+def test_each_block_starts_as_the_identity(radiographs):
     model = residual.build(TINY, 32)
     before, after = (output_of(model, layer, radiographs) for layer in ("stage_1_block_1_relu_2", "stage_1_block_2_relu_2"))
     assert before.any()
     np.testing.assert_array_equal(before, after)
 
 
-def test_a_radiograph_goes_in_raw_and_a_probability_comes_out_of_the_logit(radiographs):
+def test_grey_values_are_rescaled_and_the_probability_is_the_sigmoid_of_the_logit(radiographs):
     model = residual.build(TINY, 32)
     logit = output_of(model, "logit", radiographs)
     np.testing.assert_allclose(model(radiographs, training=False).numpy(), 1 / (1 + np.exp(-logit)), rtol=1e-5)
     assert model.get_layer("rescale")(np.array([0.0, 255.0])).numpy() == pytest.approx([-1, 1])
 
 
-def test_the_seed_decides_the_initial_weights():
+def test_the_seed_determines_the_initial_weights():
     def weights(seed):
         return np.concatenate([variable.numpy().ravel() for variable in residual.build(TINY, 32, seed).weights])
 
@@ -45,14 +45,14 @@ def test_the_seed_decides_the_initial_weights():
     assert not np.array_equal(weights(1), weights(2))
 
 
-def test_an_image_too_small_for_its_stages_is_named():
+def test_an_image_too_small_for_its_stages_is_refused():
     with pytest.raises(ValueError, match="4 stages need images of at least 32 px, not 31"):
         residual.build(ResidualCnn(), 31)
 
 
-def test_an_ensemble_averages_logits_also_after_it_was_stored(radiographs, tmp_path):
+def test_an_ensemble_averages_logits_also_after_saving_and_loading(radiographs, tmp_path):
     members = [residual.build(TINY, 32, seed) for seed in (0, 1, 2)]
-    # As the registry hands them out.
+    # As the registry loads them.
     for number, member in enumerate(members):
         member.save(tmp_path / f"{number}.keras")
     loaded = [keras.saving.load_model(tmp_path / f"{number}.keras", compile=False) for number in range(3)]

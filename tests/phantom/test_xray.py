@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pneumo.phantom.xray import Ellipsoid, Exposure, Rays, detect, develop
+from pneumo.phantom.xray import Ellipsoid, Exposure, Rays, detect, to_grey
 
 FRONTAL = (0.0, 0.0, 0.0)
 EXPOSURE = Exposure(photons=1e5, scatter=0.0, blur_cm=0.0, mediastinum=0.8, latitude=2.0)
@@ -26,12 +26,12 @@ def test_the_central_chord_of_a_tilted_ellipsoid_matches_the_closed_form(degrees
 
 
 @pytest.mark.parametrize("pose_degrees", [FRONTAL, (10.0, -25.0, 40.0)])
-def test_the_shadow_holds_the_ellipsoids_volume_however_the_patient_turns(pose_degrees):
+def test_the_projection_preserves_the_ellipsoids_volume_in_any_pose(pose_degrees):
     chords = Ellipsoid((0.3, 0.6, -0.5), (2, 3, 4), (20, 30, 40)).span(frontal_rays(pose_degrees=pose_degrees)).length
     assert chords.sum() * 0.05**2 == pytest.approx(4 / 3 * np.pi * 2 * 3 * 4, rel=1e-3)
 
 
-def test_what_two_ellipsoids_share_is_never_longer_than_either():
+def test_the_intersection_of_two_ellipsoids_is_never_longer_than_either():
     rays = frontal_rays()
     first, second = Ellipsoid((0, 0, 0), (4, 4, 4)).span(rays), Ellipsoid((2, 0, 1), (3, 4, 2)).span(rays)
     shared = first.within(second).length
@@ -39,7 +39,7 @@ def test_what_two_ellipsoids_share_is_never_longer_than_either():
     assert (shared <= np.minimum(first.length, second.length) + 1e-5).all()
 
 
-def test_the_detector_obeys_beer_and_lambert():
+def test_the_detector_follows_the_beer_lambert_law():
     depth = np.full((64, 64), 1.5, np.float32)
     transmitted = detect(depth, 0.1, EXPOSURE, np.random.default_rng(0))
     assert transmitted.mean() == pytest.approx(np.exp(-1.5), rel=1e-3)
@@ -53,9 +53,9 @@ def test_a_lower_dose_is_noisier():
     assert noise[0] > noise[1] > noise[2]
 
 
-def test_more_attenuation_is_whiter():
+def test_grey_values_increase_with_attenuation():
     depth = np.tile(np.linspace(0, 4, 64, dtype=np.float32), (64, 1))
-    grey = develop(np.exp(-depth), EXPOSURE)
+    grey = to_grey(np.exp(-depth), EXPOSURE)
     assert (np.diff(grey[0]) > 0).all()
     assert grey.min() >= 0
     assert grey.max() <= 1

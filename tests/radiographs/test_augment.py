@@ -26,8 +26,8 @@ def images():
         {"theta": -20, "tx": 2, "ty": 4, "shear": 5, "zx": 0.9, "zy": 1.15},
     ],
 )
-def test_the_affine_map_is_that_of_image_data_generator(images, change):
-    # Square radiographs: of others, Keras itself mixes up the centre's row and column.
+def test_the_affine_transform_equals_that_of_image_data_generator(images, change):
+    # Square images: for others, Keras itself exchanges the centre's row and column.
     image = images[0].astype(np.float32)
     given = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1} | change
     expected = apply_affine_transform(image, **given, row_axis=0, col_axis=1, channel_axis=2, fill_mode="nearest", order=1)
@@ -53,7 +53,7 @@ def test_the_affine_map_is_that_of_image_data_generator(images, change):
     np.testing.assert_allclose(ours, expected, atol=0.1)
 
 
-def test_no_ranges_make_no_layers():
+def test_zero_ranges_give_no_layers():
     assert augmentation_layers(NONE) == []
     assert [type(layer) for layer in augmentation_layers(Augmentation(gamma_log_range=0.1))] == [RandomAffine, RandomPhotometry]
 
@@ -62,23 +62,23 @@ def test_a_flip_alone_gives_the_image_or_its_mirror_image(images):
     many = np.repeat(images[:1], 40, axis=0)
     flipped = RandomAffine(NONE.model_copy(update={"horizontal_flip": True}))(many, seed=SEED).numpy()
     mirrored = np.isclose(flipped, images[0][:, ::-1], atol=1e-2).all(axis=(1, 2, 3))
-    kept = np.isclose(flipped, images[0], atol=1e-2).all(axis=(1, 2, 3))
-    assert (mirrored ^ kept).all()
+    unchanged = np.isclose(flipped, images[0], atol=1e-2).all(axis=(1, 2, 3))
+    assert (mirrored ^ unchanged).all()
     assert 8 <= mirrored.sum() <= 32
 
 
-def test_one_seed_gives_one_change_and_another_seed_another(images):
+def test_the_transform_depends_on_the_seed_alone(images):
     layer = RandomAffine(Augmentation())
     np.testing.assert_array_equal(layer(images, seed=SEED), layer(images, seed=SEED))
     assert not np.allclose(layer(images, seed=SEED), layer(images, seed=SEED + 1))
 
 
-def test_each_image_of_a_batch_changes_its_own_way(images):
+def test_the_images_of_a_batch_are_transformed_independently(images):
     changed = RandomAffine(Augmentation())(np.repeat(images[:1], 4, axis=0), seed=SEED).numpy()
-    assert len({one.tobytes() for one in changed}) == 4
+    assert len({image.tobytes() for image in changed}) == 4
 
 
-def test_aspect_ratio_is_stretched_without_changing_the_area():
+def test_the_aspect_ratio_changes_at_constant_area():
     disc = np.hypot(*np.mgrid[-32:32, -32:32]) < 12
     radiographs = np.repeat(disc[None, ..., None] * np.float32(255), 64, axis=0)
     stretched = RandomAffine(NONE.model_copy(update={"aspect_log_range": 0.6}))(radiographs, seed=SEED).numpy()[..., 0] > 127
@@ -90,14 +90,14 @@ def test_aspect_ratio_is_stretched_without_changing_the_area():
     np.testing.assert_allclose(stretched.sum(axis=(1, 2)), disc.sum(), rtol=0.05)
 
 
-def test_what_lies_outside_is_filled_as_asked():
+def test_pixels_beyond_the_edge_are_filled_as_configured():
     white = np.full((16, 16, 16, 1), 255, np.uint8)
     shifting = NONE.model_copy(update={"shift_fraction": 0.5})
     assert RandomAffine(shifting)(white, seed=SEED).numpy().min() == 255
     assert RandomAffine(shifting.model_copy(update={"fill": "constant"}))(white, seed=SEED).numpy().min() == 0
 
 
-def test_photometry_keeps_order_and_range(images):
+def test_photometry_preserves_the_order_and_the_range_of_grey_values(images):
     layer = RandomPhotometry(Augmentation(contrast_fraction=0.3, brightness_fraction=0.2, gamma_log_range=0.4))
     changed = layer(images, seed=SEED).numpy()
     assert changed.min() >= 0
@@ -107,7 +107,7 @@ def test_photometry_keeps_order_and_range(images):
         assert not np.allclose(before, after, atol=1)
 
 
-def test_photometry_with_no_ranges_changes_nothing(images):
+def test_photometry_with_zero_ranges_changes_nothing(images):
     np.testing.assert_allclose(RandomPhotometry(NONE)(images, seed=SEED), images, atol=1e-3)
 
 

@@ -9,7 +9,7 @@ NONE = Augmentation(rotation_degrees=0, shift_fraction=0, shear_degrees=0, zoom_
 
 @pytest.fixture
 def pixels(tmp_path):
-    """Twenty radiographs that show their own row number, memory-mapped."""
+    """Twenty images whose pixels are their row number, memory-mapped."""
     np.save(tmp_path / "pixels.npy", np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((20, 8, 8), np.uint8))
     return np.load(tmp_path / "pixels.npy", mmap_mode="r")
 
@@ -26,7 +26,7 @@ def training(pixels, rows, epochs, augmentation=NONE, seed=0):
     )
 
 
-def test_an_epoch_shows_every_row_once_with_its_own_label(pixels):
+def test_an_epoch_contains_every_row_once_with_its_label(pixels):
     rows = np.arange(3, 17)
     batches = training(pixels, rows, (0, 1))
     shown = np.concatenate([images[:, 0, 0, 0] for images, _ in batches])
@@ -38,7 +38,7 @@ def test_an_epoch_shows_every_row_once_with_its_own_label(pixels):
     np.testing.assert_array_equal(np.concatenate([labels[:, 0] for _, labels in batches]), shown % 2)
 
 
-def test_epochs_differ_and_a_later_start_sees_what_an_uninterrupted_run_would_have_seen(pixels):
+def test_epochs_differ_and_a_resumed_run_gets_the_batches_of_an_uninterrupted_one(pixels):
     rows = np.arange(20)
     whole = training(pixels, rows, (0, 3), Augmentation())
     assert not np.array_equal(whole[0][0], whole[5][0])
@@ -47,35 +47,34 @@ def test_epochs_differ_and_a_later_start_sees_what_an_uninterrupted_run_would_ha
         np.testing.assert_array_equal(labels, labels_again)
 
 
-def test_the_seed_decides_the_order(pixels):
+def test_the_order_depends_on_the_seed(pixels):
     rows = np.arange(20)
     first = np.concatenate([images[:, 0, 0, 0] for images, _ in training(pixels, rows, (0, 1))])
     other = np.concatenate([images[:, 0, 0, 0] for images, _ in training(pixels, rows, (0, 1), seed=1)])
     assert list(first) != list(other)
 
 
-def test_evaluation_shows_the_radiographs_unchanged_and_in_order(pixels):
+def test_evaluation_batches_contain_the_images_unchanged_and_in_order(pixels):
     rows = np.array([5, 2, 11, 7, 19])
     batches = read(evaluation_batches(pixels, rows, rows % 2, batch_size=2))
     np.testing.assert_array_equal(np.concatenate([images for images, _ in batches])[..., 0], pixels[rows])
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches])[:, 0], rows % 2)
 
 
-def test_class_weights_reach_the_batches_and_are_one_without(pixels):
+def test_sample_weights_follow_the_class_weights_and_are_one_without(pixels):
     rows = np.array([5, 2, 11, 7])
-    weighed = evaluation_batches(pixels, rows, rows % 2, batch_size=4, class_weight={0: 3.0, 1: 0.5})
+    weighted = evaluation_batches(pixels, rows, rows % 2, batch_size=4, class_weight={0: 3.0, 1: 0.5})
     plain = evaluation_batches(pixels, rows, rows % 2, batch_size=4)
-    np.testing.assert_array_equal(next(iter(weighed))[2], [0.5, 3.0, 0.5, 0.5])
+    np.testing.assert_array_equal(next(iter(weighted))[2], [0.5, 3.0, 0.5, 0.5])
     np.testing.assert_array_equal(next(iter(plain))[2], [1, 1, 1, 1])
 
 
-def test_views_show_every_radiograph_in_order_each_view_otherwise_and_always_the_same(pixels):
+def test_views_contain_every_image_in_order_differ_from_each_other_and_are_reproducible(pixels):
     rows = np.array([5, 2, 11, 7, 19])
 
-    def view(number, changes):
-        return np.concatenate(
-            list(view_batches(pixels, rows, changes=changes, view=number, seed=0, batch_size=2).as_numpy_iterator())
-        )
+    def view(number, augmentation):
+        batches = view_batches(pixels, rows, augmentation=augmentation, view=number, seed=0, batch_size=2)
+        return np.concatenate(list(batches.as_numpy_iterator()))
 
     np.testing.assert_array_equal(view(0, NONE)[..., 0], pixels[rows])
     brighter = NONE.model_copy(update={"brightness_fraction": 0.2})

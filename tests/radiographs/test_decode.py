@@ -10,7 +10,7 @@ from pneumo.radiographs.raster import UnreadableError
 
 
 def chest_like(width: int, height: int) -> np.ndarray:
-    """Broad shadows with fine stripes and grain on top."""
+    """An image of broad shadows, fine stripes and noise."""
     y, x = np.mgrid[:height, :width]
     grain = np.random.default_rng(0).normal(0, 4, (height, width))
     return np.clip(128 + 80 * np.sin(x / width * 7) * np.cos(y / height * 5) + 20 * np.sin(y / 9) + grain, 0, 255).astype(np.uint8)
@@ -42,7 +42,7 @@ def test_squash_fills_the_square_and_pad_keeps_the_aspect_ratio_on_black(tmp_pat
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (16, 16)])
-def test_radiographs_of_any_size_come_out_square(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_radiographs_of_any_size_are_resized_to_a_square(tmp_path: Path, size: tuple[int, int]) -> None:
     Image.new("L", size, 90).save(tmp_path / "radiograph.jpeg")
     for resize in ("squash", "pad"):
         pixels = decode(tmp_path / "radiograph.jpeg", 33, resize)
@@ -50,13 +50,13 @@ def test_radiographs_of_any_size_come_out_square(tmp_path: Path, size: tuple[int
         assert pixels.max() == 90
 
 
-def test_fine_patterns_average_out_instead_of_folding_back(tmp_path: Path) -> None:
+def test_fine_patterns_are_averaged_without_aliasing(tmp_path: Path) -> None:
     checks = (np.indices((640, 640)).sum(0) % 2 * 255).astype(np.uint8)
     Image.fromarray(checks).save(tmp_path / "radiograph.png")
     assert np.abs(decode(tmp_path / "radiograph.png", 100, "squash").astype(int) - 127).max() < 8
 
 
-def test_a_truncated_radiograph_is_an_error_not_half_a_picture(tmp_path: Path) -> None:
+def test_a_truncated_radiograph_is_an_error_and_not_decoded_in_part(tmp_path: Path) -> None:
     Image.fromarray(chest_like(300, 200)).save(tmp_path / "radiograph.jpeg")
     content = (tmp_path / "radiograph.jpeg").read_bytes()
     (tmp_path / "radiograph.jpeg").write_bytes(content[: len(content) * 2 // 3])
@@ -67,7 +67,7 @@ def test_a_truncated_radiograph_is_an_error_not_half_a_picture(tmp_path: Path) -
 @pytest.mark.skipif(
     "PNEUMO_AUDIT__ORIGINALS" not in os.environ, reason="PNEUMO_AUDIT__ORIGINALS names no radiographs at their original size"
 )
-def test_reduced_decoding_of_real_radiographs_loses_nothing_visible() -> None:
+def test_reduced_decoding_of_real_radiographs_differs_by_less_than_half_a_grey_level() -> None:
     radiographs = sorted(Path(os.environ["PNEUMO_AUDIT__ORIGINALS"]).rglob("*.jpeg"))[::4]
     full = [
         np.asarray(Image.open(radiograph).convert("L").resize((150, 150), Image.Resampling.BILINEAR), dtype=int)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.radiographs.decode import decode, decode_again
+from pneumo.radiographs.decode import decode, resize_squashed
 from pneumo.radiographs.perturbation import FRAME_PX, PERTURBATIONS, aspect, blur, crop, definition, jpeg, noise
 
 SIDE = FRAME_PX
@@ -36,14 +36,14 @@ def gradient_energy(images):
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_the_neutral_severity_leaves_radiographs_as_they_are(name, images):
+def test_the_neutral_severity_leaves_images_unchanged(name, images):
     perturbation = PERTURBATIONS[name]
     assert perturbation.severities.count(perturbation.neutral) == 1
     np.testing.assert_array_equal(perturbation(images, perturbation.neutral), images)
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_every_other_severity_changes_radiographs_the_same_way_each_time_and_keeps_their_form(name, images):
+def test_every_other_severity_changes_images_reproducibly_and_keeps_shape_and_type(name, images):
     perturbation = PERTURBATIONS[name]
     before = images.copy()
     for severity in perturbation.severities:
@@ -55,15 +55,15 @@ def test_every_other_severity_changes_radiographs_the_same_way_each_time_and_kee
 
 
 @pytest.mark.parametrize("name", PERTURBATIONS)
-def test_the_further_from_neutral_the_larger_the_error(name, images):
+def test_the_error_increases_with_the_distance_from_the_neutral_severity(name, images):
     perturbation = PERTURBATIONS[name]
-    place = perturbation.severities.index(perturbation.neutral)
-    for side in (perturbation.severities[place:], perturbation.severities[place::-1]):
+    neutral = perturbation.severities.index(perturbation.neutral)
+    for side in (perturbation.severities[neutral:], perturbation.severities[neutral::-1]):
         errors = [error(images, perturbation(images, severity)) for severity in side]
         assert errors == sorted(errors)
 
 
-def test_one_radiograph_is_changed_as_it_is_among_others(images):
+def test_an_image_is_changed_independently_of_the_others_in_the_batch(images):
     for change, severity in ((jpeg, 20), (blur, 1), (crop, 10), (aspect, 1.2)):
         np.testing.assert_array_equal(change(images[1:2], severity)[0], change(images, severity)[1])
 
@@ -76,14 +76,14 @@ def test_blur_lowers_gradient_energy_and_keeps_the_mean(images):
 
 def test_the_standard_deviation_of_a_blurred_point_is_the_stated_share_of_the_height():
     point = np.zeros((1, 201, 201), np.uint8)
-    point[0, 95:106, 95:106] = 255  # wide enough that rounding to grey values does not cut its skirts
+    point[0, 95:106, 95:106] = 255  # wide enough that rounding to grey values does not cut its tails
     for percent in (2, 4):
         across = blur(point, percent)[0].astype(float).sum(axis=0)
         variance = np.average((np.arange(201) - 100) ** 2, weights=across)
         assert np.sqrt(variance - (11**2 - 1) / 12) == pytest.approx(percent / 100 * 201, rel=0.03)
 
 
-def test_noise_has_the_stated_standard_deviation_and_a_seed_its_own_pattern():
+def test_noise_has_the_stated_standard_deviation_and_a_pattern_for_each_seed():
     grey = np.full((2, 100, 100), 128, np.uint8)
     for percent in (2, 4, 8):
         assert noise(grey, percent).std() == pytest.approx(percent / 100 * 255, rel=0.05)
@@ -98,7 +98,7 @@ def test_aspect_stretches_a_circle_by_the_stated_ratio_and_keeps_its_area(disc, 
     assert stretched.sum(dtype=float) == pytest.approx(disc.sum(dtype=float), rel=0.02)
 
 
-def test_beyond_the_radiograph_lies_its_edge_and_not_black():
+def test_aspect_repeats_the_edge_beyond_the_image_instead_of_black():
     assert (aspect(np.full((1, SIDE, SIDE), 90, np.uint8), 1.4) == 90).all()
 
 
@@ -111,7 +111,7 @@ def test_crop_cuts_the_stated_share_off_every_edge(percent):
         assert row[-1] == pytest.approx(250 * (1 - percent / 100), abs=4)
 
 
-def test_a_cropped_circle_grows_by_what_was_cut(disc):
+def test_a_cropped_circle_is_enlarged_by_the_cropped_share(disc):
     cropped = crop(disc, 10)[0]
     for axis in (0, 1):
         assert extent(cropped, axis) == pytest.approx(extent(disc[0], axis) / 0.8, rel=0.05)
@@ -126,15 +126,15 @@ def test_the_definition_is_the_same_for_the_same_table_and_differs_for_another(m
 
 @pytest.mark.parametrize("size_px", [32, 48])
 @pytest.mark.parametrize(("resize", "shape"), [("squash", (96, 60)), ("pad", (96, 60)), ("pad", (60, 96))])
-def test_a_squashed_radiograph_comes_to_the_networks_size_as_if_from_its_file(tmp_path, images, resize, shape, size_px):
+def test_resizing_a_squashed_radiograph_is_close_to_decoding_its_file(tmp_path, images, resize, shape, size_px):
     file = tmp_path / "radiograph.png"
     Image.fromarray(images[0]).resize(shape, Image.Resampling.BICUBIC).save(file)
-    again = decode_again(decode(file, 96, "squash"), shape, size_px, resize).astype(float)
+    resized = resize_squashed(decode(file, 96, "squash"), shape, size_px, resize).astype(float)
     direct = decode(file, size_px, resize)
-    assert again.shape == direct.shape
-    np.testing.assert_array_equal(again == 0, direct == 0)
-    assert np.abs(again - direct).mean() < 2
+    assert resized.shape == direct.shape
+    np.testing.assert_array_equal(resized == 0, direct == 0)
+    assert np.abs(resized - direct).mean() < 2
 
 
-def test_a_radiograph_that_has_the_networks_size_stays_as_it_is(images):
-    np.testing.assert_array_equal(decode_again(images[0], (SIDE, SIDE), SIDE, "squash"), images[0])
+def test_resizing_to_the_same_size_changes_nothing(images):
+    np.testing.assert_array_equal(resize_squashed(images[0], (SIDE, SIDE), SIDE, "squash"), images[0])

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,11 +27,11 @@ from tests.registry.tiny_models import images, register, registry_in, start, tin
 
 
 def write_old_database(folder: Path, revision: str) -> None:
-    """Make the database as an older MLflow left it."""
+    """Create the database of an older MLflow."""
     folder.mkdir(parents=True)
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     package = Path(import_mlflow().__file__).parent
-    # Not above: MLflow's environment must be set by then.
+    # Imported here, after MLflow's environment is set.
     from mlflow.store.tracking.dbmodels.initial_models import Base  # noqa: PLC0415
 
     Base.metadata.create_all(sqlalchemy.create_engine(uri))
@@ -43,7 +44,7 @@ def write_old_database(folder: Path, revision: str) -> None:
 MLFLOW_3_0 = "400f98739977"
 
 
-def every_entry_is_whole(registry: Registry) -> bool:
+def every_entry_is_complete(registry: Registry) -> bool:
     for entry in registry.entries():
         registry.load(entry)
         assert registry.record(entry).recipe == entry.recipe
@@ -65,30 +66,30 @@ def test_a_moved_or_copied_folder_is_read_and_written_where_it_lies(tmp_path, mo
     assert (registry.load(registry.get("baseline")).predict(images()) == model.predict(images())).all()
     register(registry, "weighted")
     monkeypatch.chdir(tmp_path)
-    assert every_entry_is_whole(registry_in(folder))
+    assert every_entry_is_complete(registry_in(folder))
     assert len(list(folder.rglob("model.keras"))) == 2
     assert sorted((tmp_path / "here").rglob("*")) == before
-    # Every location that MLflow stores, but that of its own experiment 0, which is never written to.
+    # Every location that MLflow stores, except that of its default experiment 0, which is never written to.
     stored = sqlite3.connect(folder / "mlflow.db").iterdump()
     assert not [line for line in stored if (tmp_path / "here").as_uri() in line]
 
 
 def register_at_once(folders: list[Path]) -> None:
-    """Have two processes register in one folder after the other, both at the same moment."""
-    with start("baseline") as one, start("weighted") as other:
+    """Have two processes register in one folder after another, both at the same time."""
+    with start("baseline") as first_process, start("weighted") as second_process:
         for already, folder in enumerate(folders):
-            for process in (one, other):
+            for process in (first_process, second_process):
                 print(folder, file=process.stdin, flush=True)
-            versions = {int(process.stdout.readline()) for process in (one, other)}
-            first = 2 * folders[:already].count(folder) + 1
-            assert versions == {first, first + 1}
+            versions = {int(process.stdout.readline()) for process in (first_process, second_process)}
+            lowest = 2 * folders[:already].count(folder) + 1
+            assert versions == {lowest, lowest + 1}
     for folder in set(folders):
         registry = registry_in(folder)
         entries = registry.entries()
         assert [entry.version for entry in entries] == list(range(1, 2 * folders.count(folder) + 1))
         assert len(registry.entries("baseline")) == len(registry.entries("weighted"))
         assert [entry.version for entry in entries if entry.aliases] == [1]
-        assert every_entry_is_whole(registry)
+        assert every_entry_is_complete(registry)
 
 
 def test_two_processes_register_at_once_on_a_fresh_database_and_on_one_in_use(tmp_path):
@@ -96,7 +97,7 @@ def test_two_processes_register_at_once_on_a_fresh_database_and_on_one_in_use(tm
 
 
 @pytest.mark.slow
-def test_two_processes_register_at_once_again_and_again_and_on_an_older_schema(tmp_path):
+def test_two_processes_register_at_once_repeatedly_and_on_an_older_schema(tmp_path):
     write_old_database(tmp_path / "old", MLFLOW_3_0)
     register_at_once([tmp_path / "old", tmp_path / "1", tmp_path / "2", tmp_path / "3", *[tmp_path / "4"] * 8])
 
@@ -111,15 +112,15 @@ def killed_when(folder: Path, ready: Callable[[], object], delay_seconds: float 
 
 
 def check_recovery(folder: Path) -> None:
-    """Nothing half is listed, and the next model is registered as if nothing had happened."""
+    """Nothing incomplete is listed, and the next model is registered as usual."""
     registry = registry_in(folder)
-    survived = registry.entries()
-    assert every_entry_is_whole(registry)
+    before = registry.entries()
+    assert every_entry_is_complete(registry)
     added = register(registry)
-    # A model whose process was killed before it could make it the champion becomes it now.
-    assert [entry.model_sha256 for entry in registry.entries()[:-1]] == [entry.model_sha256 for entry in survived]
+    # Also a model whose process was killed before it made it the champion.
+    assert [entry.model_sha256 for entry in registry.entries()[:-1]] == [entry.model_sha256 for entry in before]
     assert registry.get("baseline") == added
-    assert every_entry_is_whole(registry)
+    assert every_entry_is_complete(registry)
     assert registry.get("champion").version == 1
     statuses = [run.info.status for run in import_mlflow().MlflowClient().search_runs(["1"])]
     assert "RUNNING" not in statuses
@@ -145,16 +146,16 @@ def test_a_process_killed_while_it_writes_leaves_nothing_listed(tmp_path):
         ("artifacts/**/model.keras", 0.05),
     ],
 )
-def test_a_process_killed_at_any_point_leaves_nothing_half(tmp_path, pattern, delay_seconds):
+def test_a_process_killed_at_any_point_leaves_nothing_incomplete(tmp_path, pattern, delay_seconds):
     killed_when(tmp_path, lambda: list(tmp_path.glob(pattern)), delay_seconds)
     check_recovery(tmp_path)
 
 
-def test_a_database_that_was_never_finished_is_made_again(tmp_path):
-    (tmp_path / "mlflow.db.new").write_bytes(b"half a database")
+def test_a_database_that_was_not_completed_is_created_again(tmp_path):
+    (tmp_path / ".mlflow.db.123.partial").write_bytes(b"half a database")
     assert registry_in(tmp_path).entries() == []
     check_recovery(tmp_path)
-    assert not (tmp_path / "mlflow.db.new").exists()
+    assert not list(tmp_path.glob(".mlflow.db.*"))
 
 
 def test_a_damaged_database_is_named(tmp_path):
@@ -163,11 +164,11 @@ def test_a_damaged_database_is_named(tmp_path):
     content = database.read_bytes()
     for damaged in (b"no database at all" * 100, content[: len(content) // 2], b""):
         database.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"mlflow\.db cannot be read as a registry .*: restore it, or move it away"):
+        with pytest.raises(UserError, match=r"mlflow\.db cannot be read as a registry .*: restore it from a backup, or move it"):
             registry_in(tmp_path).entries()
 
 
-def test_a_schema_that_mlflow_does_not_upgrade_by_itself_is_told_how(tmp_path):
+def test_a_schema_that_mlflow_does_not_upgrade_automatically_is_reported_with_the_command(tmp_path):
     register(registry_in(tmp_path / "models"))
     # A process opens a database once: as after a change of MLflow, this one has not been opened yet.
     shutil.copytree(tmp_path / "models", tmp_path / "older")
@@ -189,7 +190,7 @@ def answer(url: str) -> bytes | None:
 
 @contextmanager
 def serving(command: list[str], folder: Path) -> Iterator[str]:
-    """Run a server of MLflow's in a folder until it answers, and yield its address."""
+    """Start an MLflow server in a folder, and yield its URL when it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
@@ -211,7 +212,7 @@ def test_mlflows_own_page_finds_the_artifacts_of_a_moved_folder(tmp_path):
         record = answer(f"{address}/get-artifact?path=record.json&run_uuid={run_id}")
     assert record is not None
     assert json.loads(record)["recipe"] == "baseline"
-    assert [each.name for each in tmp_path.iterdir()] == ["there"]
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 @pytest.mark.slow
@@ -224,10 +225,23 @@ def test_a_tracking_server_serves_as_registry(tmp_path):
         assert registry.entries() == []
         entry = register(registry, "baseline", model)
         register(registry, "weighted")
-        assert [(each.version, each.recipe, each.aliases) for each in registry.entries()] == [
+        assert [(listed.version, listed.recipe, listed.aliases) for listed in registry.entries()] == [
             (1, "baseline", ("champion",)),
             (2, "weighted", ()),
         ]
         assert (registry.load(entry).predict(images()) == model.predict(images())).all()
-        assert every_entry_is_whole(registry)
+        assert every_entry_is_complete(registry)
+        check_test_accesses_of_two_machines(address, tmp_path)
     assert not (tmp_path / "models").exists()
+
+
+def check_test_accesses_of_two_machines(address: str, folder: Path) -> None:
+    """Machines that use the same server share one log of test accesses, also concurrent ones, and write no file."""
+    first, second = (Registry(config.Registry(directory=folder / name, tracking_uri=address)) for name in ("first", "second"))
+    assert len(first.log_test_access("baseline", "f00d")) == 1
+    assert [access.recipe for access in second.log_test_access("weighted", "f00d")] == ["baseline", "weighted"]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda registry: registry.log_test_access("robust", "f00d"), [first, second] * 8))
+    assert len(first.test_accesses("f00d")) == len(second.test_accesses("f00d")) == 18
+    assert first.test_accesses("another cohort") == []
+    assert not (folder / "first").exists()

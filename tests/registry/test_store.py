@@ -1,4 +1,5 @@
 import io
+import re
 import shutil
 import sqlite3
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 
 from pneumo import config
 from pneumo.errors import UserError
+from pneumo.evaluation.scores import PARTS
 from pneumo.registry import Entry, Registry
 from pneumo.registry.connection import import_mlflow
 from tests.registry.tiny_models import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
@@ -42,6 +44,12 @@ def model_file(folder: Path, version: int) -> Path:
     return folder / "artifacts" / "models" / source.removeprefix("models:/") / "artifacts" / "data" / "model.keras"
 
 
+def make_unreadable(folder: Path, version: int) -> None:
+    """Register a model as before there was a protocol."""
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        connection.execute("DELETE FROM model_version_tags WHERE key = 'protocol_fingerprint' AND version = ?", (version,))
+
+
 def test_a_loaded_model_predicts_what_the_registered_one_did(finished):
     folder, model = finished
     loaded = registry_in(folder).load(registry_in(folder).get("1"))
@@ -53,11 +61,11 @@ def test_record_and_predictions_come_back_equal(finished):
     registry = registry_in(finished[0])
     record = registry.record(registry.get("weighted"))
     assert record == tiny_record("weighted").model_copy(update={"created": record.created, "test_accessed": record.test_accessed})
-    for split in ("validation", "validation_shifted", "test"):
-        assert registry.predictions(registry.get("weighted"), split).equals(tiny_predictions())
+    for part in PARTS:
+        assert registry.predictions(registry.get("weighted"), part).equals(tiny_predictions())
 
 
-def test_entries_list_the_newest_last_with_their_headline(finished):
+def test_entries_list_the_newest_last_with_their_main_scores(finished):
     entries = registry_in(finished[0]).entries()
     assert [(entry.version, entry.recipe, entry.aliases) for entry in entries] == [
         (1, "baseline", ("champion",)),
@@ -69,28 +77,28 @@ def test_entries_list_the_newest_last_with_their_headline(finished):
     assert entries[0].test_auroc == record.test.auroc
     assert entries[0].test_accuracy == record.test.locked.accuracy
     assert entries[0].synthetic
-    assert Entry.model_validate(entries[0].as_json()) == entries[0]
+    assert Entry.model_validate(entries[0].model_dump(mode="json")) == entries[0]
 
 
 def test_newest_gives_each_recipe_of_a_cohort_once(finished):
     registry = registry_in(finished[0])
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "radiographs")} == {"baseline": 3, "weighted": 2}
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "protocol")} == {"baseline": 3, "weighted": 2}
     with pytest.raises(UserError, match=r"No model of this cohort is registered in .*models: run `make train` first"):
-        registry.newest("another cohort", "radiographs")
+        registry.newest("another cohort", "protocol")
 
 
-def test_models_validated_on_other_radiographs_are_not_set_beside(folder):
+def test_models_of_another_protocol_are_not_ranked_together(folder):
     registry = registry_in(folder)
-    record = tiny_record("baseline").model_copy(update={"validation_fingerprint": "others"})
+    record = tiny_record("baseline").model_copy(update={"protocol_fingerprint": "another protocol"})
     for fingerprint in ("f00d", "another cohort"):
         changed = record.model_copy(update={"data_fingerprint": fingerprint})
-        registry.add(changed, tiny_model(), dict.fromkeys(("validation", "validation_shifted", "test"), tiny_predictions()))
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "radiographs")} == {"baseline": 3, "weighted": 2}
-    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "others")} == {"baseline": 4, "weighted": 2}
+        registry.add(changed, tiny_model(), dict.fromkeys(PARTS, tiny_predictions()))
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "protocol")} == {"baseline": 3, "weighted": 2}
+    assert {entry.recipe: entry.version for entry in registry.newest("f00d", "another protocol")} == {"baseline": 4}
     with pytest.raises(
-        UserError, match="validated on other radiographs: give the settings of `cohort` that they were trained with"
+        UserError, match="validated under another protocol: give the settings of `protocol` that they were trained with"
     ):
-        registry.newest("another cohort", "radiographs")
+        registry.newest("another cohort", "protocol")
 
 
 @pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])
@@ -98,7 +106,7 @@ def test_a_model_is_found_by_version_alias_or_recipe(finished, reference, versio
     assert registry_in(finished[0]).get(reference).version == version
 
 
-def test_an_unknown_reference_is_told_what_there_is(finished):
+def test_an_unknown_reference_is_answered_with_the_existing_ones(finished):
     with pytest.raises(UserError, match=r"No model `resnet` .* 1 \(baseline, champion\), 2 \(weighted\), 3 \(baseline\)"):
         registry_in(finished[0]).get("resnet")
 
@@ -110,11 +118,10 @@ def test_mlflow_shows_curves_scores_settings_figures_and_signature(finished):
     run = mlflow.MlflowClient().get_run(entry.run_id)
     assert run.data.params["settings.fit.epochs"] == "2"
     assert run.data.metrics["test_auroc"] == entry.test_auroc
-    assert [(each.step, each.value) for each in mlflow.MlflowClient().get_metric_history(entry.run_id, "val_loss")] == [
-        (1, 0.8),
-        (2, 0.9),
-    ]
-    assert [each.path for each in mlflow.MlflowClient().list_artifacts(entry.run_id, "figures")] == ["figures/learning curves.png"]
+    curve = mlflow.MlflowClient().get_metric_history(entry.run_id, "val_loss")
+    assert [(metric.step, metric.value) for metric in curve] == [(1, 0.8), (2, 0.9)]
+    figures = mlflow.MlflowClient().list_artifacts(entry.run_id, "figures")
+    assert [file.path for file in figures] == ["figures/learning curves.png"]
     signature = mlflow.models.get_model_info("models:/pneumonia-classifier/1").signature
     assert signature.inputs.inputs[0].shape == (-1, 16, 16, 1)
     assert signature.outputs.inputs[0].shape == (-1, 1)
@@ -130,11 +137,11 @@ def test_an_empty_registry_lists_nothing_and_writes_nothing(tmp_path):
 
 def test_promote_moves_the_champion(folder):
     registry = registry_in(folder)
-    registry.promote(2)
+    assert registry.promote("weighted").version == 2
     assert registry.get("champion").version == 2
     assert [entry.aliases for entry in registry.entries()] == [(), ("champion",), ()]
     with pytest.raises(UserError, match="No model `9`"):
-        registry.promote(9)
+        registry.promote("9")
 
 
 def test_a_changed_model_file_is_detected(folder):
@@ -166,18 +173,49 @@ def test_a_model_is_stored_without_its_optimizer(tmp_path):
     register(registry_in(tmp_path), "baseline", model)
     (file,) = tmp_path.rglob("model.keras")
     with zipfile.ZipFile(file) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
-        kept: list[str] = []
-        weights.visit(kept.append)
-    assert any("conv2d" in name for name in kept)
-    assert not any("optimizer" in name for name in kept)
+        names: list[str] = []
+        weights.visit(names.append)
+    assert any("conv2d" in name for name in names)
+    assert not any("optimizer" in name for name in names)
 
 
 def test_a_record_of_another_version_is_refused_in_one_line(folder):
     registry = registry_in(folder)
     entry = registry.get("2")
     (folder / "artifacts" / entry.run_id / "artifacts" / "record.json").write_text('{"recipe": "weighted"}')
-    with pytest.raises(UserError, match=r"record of model 2 in .* cannot be read by this version"):
+    with pytest.raises(
+        UserError, match=r"^The record of model 2 in .* cannot be read by this version .*: train weighted again, or"
+    ) as error:
         registry.record(entry)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_of_an_earlier_version_is_refused_in_one_line_and_hides_no_other(folder):
+    registry = registry_in(folder)
+    make_unreadable(folder, 2)
+    refusal = (
+        r"^Model 2 in .*models is of an incompatible version of pneumo \(without a valid protocol_fingerprint\): "
+        r"train weighted again, or set another registry\.directory$"
+    )
+    for reference in ("2", "weighted"):
+        with pytest.raises(UserError, match=refusal):
+            registry.get(reference)
+    (message,) = registry.unreadable()
+    assert re.match(refusal, message)
+    assert [entry.version for entry in registry.entries()] == [1, 3]
+    assert [entry.version for entry in registry.newest("f00d", "protocol")] == [3]
+
+
+def test_beside_models_of_an_earlier_version_another_can_be_registered(folder):
+    registry = registry_in(folder)
+    for version in (1, 2, 3):
+        make_unreadable(folder, version)
+    with pytest.raises(UserError, match=r"^Model 3 in .* is of an incompatible version"):
+        registry.newest("f00d", "protocol")
+    with pytest.raises(UserError, match=r"^Model 1 in .* is of an incompatible version"):
+        registry.get("champion")
+    entry = register(registry, "weighted")
+    assert registry.newest("f00d", "protocol") == [registry.get("weighted")] == [registry.get("champion")] == [entry]
 
 
 def test_a_model_that_carries_code_is_not_loaded(folder):
@@ -186,12 +224,12 @@ def test_a_model_that_carries_code_is_not_loaded(folder):
     )
     registry = registry_in(folder)
     entry = register(registry, "smuggled", model)
-    with pytest.raises(UserError, match=r"Model 4 in .* is refused: .*Lambda"):
+    with pytest.raises(UserError, match=r"Model 4 in .* cannot be loaded in Keras' safe mode: .*Lambda"):
         registry.load(entry)
 
 
 def test_an_unreachable_server_is_reported_soon():
     registry = Registry(config.Registry(tracking_uri="http://127.0.0.1:9"))
-    with pytest.raises(UserError, match=r"registry http://127\.0\.0\.1:9 failed: see that it can be reached") as raised:
+    with pytest.raises(UserError, match=r"registry http://127\.0\.0\.1:9 failed: check that it can be reached") as raised:
         registry.entries()
     assert "\n" not in str(raised.value)

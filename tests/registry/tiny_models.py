@@ -1,6 +1,6 @@
-"""A model that takes no training, with all that belongs to it; run as a script, registers it in each folder it is told of.
+"""An untrained model with its record and predictions; as a script, registers it in other processes.
 
-`python -m tests.registry.tiny_models RECIPE` reads folders from its input, one a line, and answers with the version it was given.
+`python -m tests.registry.tiny_models RECIPE` reads registry folders from stdin, one a line, and prints the registered version.
 """
 
 import subprocess
@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 
 from pneumo import config
-from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.scores import PARTS, evaluate
 from pneumo.registry import Entry, Registry
 from pneumo.results.model import ModelRecord
+from tests.tiny_experiments import provenance_fields
 
 SIZE_PX = 16
 
@@ -52,10 +53,7 @@ def tiny_record(recipe: str = "baseline") -> ModelRecord:
     scores = evaluate(table["y_true"], table["y_score"], ["normal", "viral", "normal", "bacterial"], threshold=0.3)
     return ModelRecord(
         recipe=recipe,
-        created=datetime.now(UTC),
-        synthetic=True,
-        data_name="phantom",
-        data_fingerprint="f00d",
+        **provenance_fields("f00d"),
         partition={"training": {"NORMAL": {"images": 2, "patients": 1}, "PNEUMONIA": {"images": 3, "patients": 2}}},
         class_names=("NORMAL", "PNEUMONIA"),
         image_size_px=SIZE_PX,
@@ -78,17 +76,13 @@ def tiny_record(recipe: str = "baseline") -> ModelRecord:
         seed=0,
         precision="float32",
         precision_reason="asked for",
-        git_commit=None,
-        software={"keras": keras.__version__},
-        hardware="a test",
     )
 
 
 def register(
     registry: Registry, recipe: str = "baseline", model: keras.Model | None = None, figures: tuple[Path, ...] = ()
 ) -> Entry:
-    predictions = dict.fromkeys(("validation", "validation_shifted", "test"), tiny_predictions())
-    return registry.add(tiny_record(recipe), model or tiny_model(), predictions, figures)
+    return registry.add(tiny_record(recipe), model or tiny_model(), dict.fromkeys(PARTS, tiny_predictions()), figures)
 
 
 def registry_in(folder: Path) -> Registry:
@@ -97,7 +91,7 @@ def registry_in(folder: Path) -> Registry:
 
 @contextmanager
 def start(recipe: str) -> Iterator[subprocess.Popen[str]]:
-    """Start this script in a process of its own, and wait until it could register."""
+    """Start this script in another process, and wait until it is ready to register."""
     command = [sys.executable, "-m", "tests.registry.tiny_models", recipe]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -111,7 +105,7 @@ def start(recipe: str) -> Iterator[subprocess.Popen[str]]:
 def wait_for(condition: Callable[[], object], timeout_seconds: float = 180) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.002)
 
 

@@ -1,4 +1,4 @@
-"""What the report's tests share."""
+"""Fixtures of the report's tests."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,13 +12,13 @@ from tests.report.report_inputs import Inputs, make_inputs
 
 @pytest.fixture
 def inputs(tmp_path) -> Callable[..., Inputs]:
-    """Inputs in a folder of the test's own."""
+    """Inputs in a new folder."""
     return lambda synthetic=True: make_inputs(tmp_path / "reports", synthetic)
 
 
 @pytest.fixture(scope="session")
 def index_of(tmp_path_factory) -> Callable[[bool], Path]:
-    """A finished report on a synthetic or on a real cohort, to read and not to change: written once for all tests."""
+    """Index of a finished report on a synthetic or on a real cohort, written once for all tests, which must not change it."""
 
     @cache
     def write(synthetic: bool) -> Path:

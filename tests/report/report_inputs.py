@@ -1,4 +1,4 @@
-"""A small cohort, two models and their galleries, as the report stage would hand them over."""
+"""A small cohort, two models and their galleries, as the stage passes them to the report."""
 
 import json
 from dataclasses import dataclass, replace
@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from pneumo.audit.leakage import Group, Leakage, Pair
-from pneumo.audit.linear_baseline import LinearBaseline
-from pneumo.audit.report import Audit, Originals
-from pneumo.audit.shortcuts import Finding
 from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.scores import evaluate
-from pneumo.report.inputs import CohortFacts, Experiments, Sample
-from pneumo.results.model import ModelRecord
-from pneumo.results.registered import RegisteredModel
-from tests.tiny_experiments import ablation, cross_validation, ingredients
+from pneumo.radiographs.perturbation import PERTURBATIONS, definition
+from pneumo.report.inputs import CohortSummary, Experiments, Sample
+from pneumo.results.audit import Audit, Finding, Group, Leakage, LinearBaseline, Originals, Pair
+from pneumo.results.model import ModelRecord, RegisteredModel
+from pneumo.results.robustness import Curve, ModelRobustness, score
+from tests.tiny_experiments import ablation, cross_validation, leave_one_out, provenance_fields
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpeg"
 FINGERPRINT = "f1" * 32
@@ -28,7 +26,7 @@ MODEL_SHA256 = "a5" * 32
 @dataclass(frozen=True)
 class Inputs:
     directory: Path
-    cohort: CohortFacts
+    cohort: CohortSummary
     samples: tuple[Sample, ...]
     models: tuple[RegisteredModel, ...]
     experiments: Experiments
@@ -41,26 +39,23 @@ def predictions(rng: np.random.Generator, normals: int, pneumonias: int, spread:
     y_true = np.array([0] * normals + [1] * pneumonias)
     logit = rng.normal(np.where(y_true, 2.0, -2.0), spread)
     paths = [f"test/{index}.jpeg" for index in range(len(y_true))]
-    kinds = subtypes(y_true)
-    return pd.DataFrame({"path": paths, "patient": paths, "subtype": kinds, "y_true": y_true, "y_score": 1 / (1 + np.exp(-logit))})
+    y_score = 1 / (1 + np.exp(-logit))
+    return pd.DataFrame({"path": paths, "patient": paths, "subtype": subtypes(y_true), "y_true": y_true, "y_score": y_score})
 
 
 def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:
-    kinds = np.where(np.arange(len(y_true)) % 3, "bacterial", "viral")
-    return np.where(y_true == 1, kinds, "normal")
+    return np.where(y_true == 1, np.where(np.arange(len(y_true)) % 3, "bacterial", "viral"), "normal")
 
 
 def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> RegisteredModel:
     rng = np.random.default_rng(version)
     validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
-    acquisition = predictions(rng, 120, 330, spread / 1.5)
+    shifted = predictions(rng, 120, 330, spread / 1.5)
     falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
-    facts = ModelRecord(
+    provenance = provenance_fields(FINGERPRINT, synthetic=False) | {"git_commit": "0123456789abcdef"}
+    record = ModelRecord(
         recipe=recipe,
-        created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
-        synthetic=False,
-        data_name="chest_xray",
-        data_fingerprint=FINGERPRINT,
+        **provenance,
         class_names=("NORMAL", "PNEUMONIA"),
         partition={
             part: {label: {"images": 2 * count, "patients": count} for label, count in (("NORMAL", 20), ("PNEUMONIA", 50))}
@@ -86,48 +81,52 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
             "learning_rate": [1e-3] * 4 + [2e-4] * 2,
         },
         validation=evaluate(validation["y_true"], validation["y_score"], subtypes(validation["y_true"]), threshold),
-        validation_shifted=evaluate(acquisition["y_true"], acquisition["y_score"], subtypes(acquisition["y_true"]), threshold),
+        validation_shifted=evaluate(shifted["y_true"], shifted["y_score"], subtypes(shifted["y_true"]), threshold),
         test=evaluate(test["y_true"], test["y_score"], subtypes(test["y_true"]), threshold),
         parameters=1_234_567,
         training_seconds=312.4,
         seed=0,
         precision="mixed_bfloat16",
         precision_reason="the processor computes in it",
-        git_commit="0123456789abcdef",
-        software={"python": "3.11.2", "keras": "3.15.0", "tensorflow": "2.21.0", "numpy": "2.4.0"},
-        hardware="2 cores of an x86-64 processor",
     )
-    return RegisteredModel(version, champion, MODEL_SHA256, facts, validation, acquisition, test)
+    predicted = {"validation": validation, "validation_shifted": shifted, "test": test}
+    return RegisteredModel(version, champion, MODEL_SHA256, record, predicted)
+
+
+def with_record(model: RegisteredModel, **changes: object) -> RegisteredModel:
+    return replace(model, record=model.record.model_copy(update=changes))
+
+
+def with_test(model: RegisteredModel, rows: pd.DataFrame) -> RegisteredModel:
+    """The model with these predictions on test, and the scores that they give."""
+    scores = evaluate(rows["y_true"], rows["y_score"], rows["subtype"], model.record.threshold)
+    return replace(with_record(model, test=scores), predictions={**model.predictions, "test": rows})
 
 
 def seeds_and_ensemble(first: int) -> tuple[RegisteredModel, ...]:
-    """Three models of one recipe, and what averages them."""
-
-    def but(model: RegisteredModel, **changes: object) -> RegisteredModel:
-        return replace(model, facts=model.facts.model_copy(update=changes))
-
+    """Three models of one recipe, and their ensemble."""
     versions = range(first, first + 3)
     seeds = [
-        but(
+        with_record(
             trained(version, f"robust-seed-{seed}", False, 1.0, 0.4),
-            family="robust",
+            seed_group="robust",
             seed=seed,
             settings={"fit": {"epochs": 6, "seed": seed}, "seeds": [0, 1, 2]},
         )
         for seed, version in enumerate(versions)
     ]
     ensemble = trained(first + 3, "robust-ensemble", False, 0.8, 0.45)
-    return (*seeds, but(ensemble, members=tuple(versions), seed=None, history={}))
+    return (*seeds, with_record(ensemble, members=tuple(versions), seed=None, history={}))
 
 
-def cohort(synthetic: bool) -> CohortFacts:
+def cohort(synthetic: bool) -> CohortSummary:
     rows = [
         (split, label, subtype, f"{part}-{subtype}-{index // 2}", 256 + index, 240, "L", part)
         for split, part, count in (("train", "training", 9), ("train", "validation", 4), ("val", "unused", 2), ("test", "test", 6))
         for label, subtype in (("NORMAL", "normal"), ("PNEUMONIA", "bacterial"), ("PNEUMONIA", "viral"))
         for index in range(count)
     ]
-    return CohortFacts(
+    return CohortSummary(
         name="phantom" if synthetic else "chest_xray",
         table=pd.DataFrame(rows, columns=["split", "label", "subtype", "patient", "width", "height", "mode", "part"]),
         synthetic=synthetic,
@@ -136,6 +135,7 @@ def cohort(synthetic: bool) -> CohortFacts:
         fingerprint=FINGERPRINT,
         published=False,
         test_accesses={"baseline": 1, "weighted $x^$": 1},
+        audits=1,
     )
 
 
@@ -145,30 +145,29 @@ def radiograph(seed: int) -> np.ndarray:
 
 def write_gallery(folder: Path, kinds: dict[str, int], sha256: str = MODEL_SHA256) -> None:
     folder.mkdir(parents=True)
-    cases = []
+    mistakes = []
     for kind, count in kinds.items():
         wrong = kind == "false_positive"
         for number in range(count):
             files = {name: f"{kind}-{number}-{name}.png" for name in ("original", "heatmap", "overlay")}
             for place, name in enumerate(files.values()):
                 Image.fromarray(radiograph(place)).save(folder / name)
-            case = {
+            mistake = {
                 "kind": kind, "path": f"test/{HOSTILE}", "patient": "IM-0001", "true_label": "NORMAL" if wrong else "PNEUMONIA",
                 "predicted_label": "PNEUMONIA" if wrong else "NORMAL", "explained_class": "PNEUMONIA" if wrong else "NORMAL",
                 "probability": 0.97 if wrong else 0.04, "confidence": 0.97 if wrong else 0.96, "threshold": 0.4, "layer": "conv_3",
                 "method": "grad-cam", "empty": number == 1, "files": files,
             }  # fmt: skip
-            cases.append(case)
-    (folder / "cases.json").write_text(json.dumps({"model_sha256": sha256, "cases": cases}))
+            mistakes.append(mistake)
+    (folder / "mistakes.json").write_text(json.dumps({"model_sha256": sha256, "mistakes": mistakes}))
 
 
 def experiments(synthetic: bool) -> Experiments:
-    # The second is called as a recipe may be called.
+    # A recipe may have a name like the second.
     validations = (cross_validation("baseline", FINGERPRINT), cross_validation("weighted $x^$ <b>", FINGERPRINT))
     return Experiments(
-        cross_validations=tuple(each.model_copy(update={"synthetic": synthetic}) for each in validations),
-        ablations=(ablation(FINGERPRINT).model_copy(update={"synthetic": synthetic}),),
-        ingredients=(ingredients(FINGERPRINT).model_copy(update={"synthetic": synthetic}),),
+        cross_validations=tuple(result.model_copy(update={"synthetic": synthetic}) for result in validations),
+        ablations=tuple(result(FINGERPRINT).model_copy(update={"synthetic": synthetic}) for result in (ablation, leave_one_out)),
     )
 
 
@@ -177,33 +176,30 @@ def audited(synthetic: bool) -> Audit:
         return Estimate(value=value, low=value - 0.05, high=value + 0.05)
 
     def finding(trait: str, verdict: str, training: float, test: float | None, redundant_with: str | None = None) -> Finding:
-        there = Estimate(value=None) if test is None else area(test)
         return Finding(
             trait=trait,
             training=area(training),
             validation=area(training),
-            test=there,
+            test=Estimate(value=None) if test is None else area(test),
             verdict=verdict,
             redundant_with=redundant_with,
         )
 
-    nothing = Estimate(value=None)
+    undefined = Estimate(value=None)
     quantisation = finding("quantisation", "untested", 0.94, None)
     return Audit(
-        created=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
-        data_fingerprint=FINGERPRINT,
-        synthetic=synthetic,
+        **provenance_fields(FINGERPRINT, synthetic=synthetic),
         images=42,
         leakage=Leakage(
-            patients=30, patients_in_several_splits=0, patients_in_several_parts=0, left_out={}, alike_from=0.92,
+            patients=30, patients_in_several_splits=0, patients_in_several_parts=0, left_out={}, near_duplicate_correlation=0.92,
             identical=(Group(paths=(f"train/{HOSTILE}", "train/b.jpeg"), splits=("train",), labels=("NORMAL",), patients=1),),
-            identical_across_splits=0, identical_with_two_labels=0, almost_identical=(),
-            most_alike=(Pair(first=HOSTILE, second="b.jpeg", correlation=0.81, across_splits=True, across_labels=False),),
+            identical_across_splits=0, identical_with_two_labels=0, near_duplicates=(),
+            most_similar=(Pair(first=HOSTILE, second="b.jpeg", correlation=0.81, across_splits=True, across_labels=False),),
         ),
         findings=(
             finding("aspect_ratio", "shortcut", 0.93, 0.55),
             finding("border", "redundant", 0.31, 0.48, "aspect_ratio"),
-            Finding(trait="colour", training=nothing, validation=nothing, test=nothing, verdict="constant"),
+            Finding(trait="colour", training=undefined, validation=undefined, test=undefined, verdict="constant"),
             finding("mean", "shared", 0.71, 0.69),
         ),
         originals=Originals(images=9, findings=(quantisation,), stretch_follows_shape=area(0.8)),
@@ -211,6 +207,41 @@ def audited(synthetic: bool) -> Audit:
             side_px=32, folds=5, cross_validated=area(0.9), test=area(0.7), sensitivity=area(0.9), specificity=area(0.4)
         ),
     )  # fmt: skip
+
+
+def robustness(version: int, /, **changes: object) -> ModelRobustness:
+    """Robustness curves of model 1 or 2 of the inputs."""
+    y_true = np.repeat([0, 1], 30)
+    radiographs = pd.DataFrame({"patient": np.arange(60).astype(str), "y_true": y_true})
+    y_score = 1 / (1 + np.exp(-np.random.default_rng(version).normal(np.where(y_true, 1.5, -1.5), 1)))
+    perturbed = 0.4 * y_score[::-1] + 0.6 * y_score
+    curves = tuple(
+        Curve(
+            perturbation=name,
+            title=perturbation.title,
+            unit=perturbation.unit,
+            severity_format=perturbation.severity_format,
+            neutral=perturbation.neutral,
+            points=tuple(
+                score(radiographs, y_score if severity == perturbation.neutral else perturbed, 0.5, severity)
+                for severity in perturbation.severities
+            ),
+        )
+        for name, perturbation in PERTURBATIONS.items()
+    )
+    return ModelRobustness(
+        **provenance_fields(FINGERPRINT),
+        version=version,
+        recipe={1: "baseline", 2: "weighted $x^$"}[version],
+        model_sha256=MODEL_SHA256,
+        settings={"radiographs": 60},
+        definition=definition(),
+        threshold=0.5,
+        images=60,
+        patients=60,
+        frame_px=224,
+        curves=curves,
+    ).model_copy(update=changes)
 
 
 def write_audit(directory: Path, synthetic: bool) -> None:

@@ -1,4 +1,4 @@
-"""A card goes with its model wherever it goes: complete in itself, and with nothing in it that acts."""
+"""Model cards: one file each, complete and without active content."""
 
 import re
 from dataclasses import replace
@@ -7,10 +7,11 @@ from urllib.parse import unquote
 import pytest
 
 from pneumo.audit.sentences import finding_sentence
-from pneumo.evaluation.predictions import PARTS
+from pneumo.evaluation.scores import PARTS
+from pneumo.report.inputs import Experiments
 from pneumo.report.page import write_report
-from pneumo.report.statistics import work_out
-from pneumo.results import formatting as words
+from pneumo.report.scores import model_statistics
+from pneumo.results import formatting
 from tests.report.report_inputs import HOSTILE, MODEL_SHA256, audited
 
 
@@ -26,26 +27,27 @@ def test_every_model_has_a_card_that_the_page_links_to(index_of, synthetic):
     assert links == [f"cards/{name}" for name in cards(index)]
 
 
-def test_a_card_needs_nothing_beside_it_and_acts_on_nothing(index_of):
+def test_a_card_needs_no_other_file_and_has_no_active_content(index_of):
     for card in cards(index_of(False)).values():
         assert re.findall(r'<img src="(?!data:image/png;base64,)', card) == []
         assert "<script" not in card
-        assert "alert(2)" in card  # from the settings, shown as text
+        assert "alert(2)" in card  # from the settings, as text
         assert not re.search(r'(src|href)="(https?:)?//', card)
         assert HOSTILE not in card
         assert card.count("<table") == card.count("<caption")
 
 
-def test_a_card_has_what_the_page_has_of_its_model(index_of, inputs):
+def test_a_card_has_the_numbers_of_the_page(index_of, inputs):
     card = cards(index_of(False))["baseline-v1.html"]
     model = inputs(synthetic=False).models[0]
-    (statistics,) = work_out([model], ()).models
+    statistics = model_statistics(model)
     for part in PARTS:
-        assert all(words.interval(estimate).replace(">", "&gt;") in card for estimate in statistics.certainty[part].scores.values())
-    assert all(words.percent_interval(at.accuracy) in card for at in statistics.thresholds.values())
+        scores = statistics.certainty[part].scores.values()
+        assert all(formatting.interval(estimate).replace(">", "&gt;") in card for estimate in scores)
+    assert all(formatting.percent_interval(at.accuracy) in card for at in statistics.thresholds.values())
     assert finding_sentence(audited(False).shortcuts[0]) in card
-    for told in (MODEL_SHA256, model.facts.git_commit, "tensorflow 2.21.0", "40 <span", "Not to be used for", "5 min 12 s"):
-        assert told in card
+    for text in (MODEL_SHA256, model.record.git_commit, "tensorflow 2.21.0", "40 <span", "Not to be used for", "5 min 12 s"):
+        assert text in card
 
 
 def test_phantoms_are_named_on_the_card(index_of):
@@ -57,10 +59,10 @@ def test_phantoms_are_named_on_the_card(index_of):
 
 
 def test_the_licence_of_the_data_is_named_where_the_cohort_is_known(inputs, index_of):
-    assert "as its owner states" in index_of(False).read_text()
+    assert "as stated by its owner" in index_of(False).read_text()
     given = inputs(synthetic=False)
-    index = write_report(given.directory, replace(given.cohort, published=True), given.samples, given.models[:1])
+    index = write_report(given.directory, replace(given.cohort, published=True), given.samples, given.models[:1], Experiments())
     for page in (index.read_text(), cards(index)["baseline-v1.html"]):
         assert "CC BY 4.0" in page
-        assert "as its owner states" not in page
+        assert "as stated by its owner" not in page
     assert "radiographs of children" in index.read_text()

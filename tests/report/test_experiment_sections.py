@@ -1,4 +1,4 @@
-"""The sections of results that are no models."""
+"""Cross-validations and ablations on the page."""
 
 import json
 import re
@@ -10,10 +10,10 @@ from pneumo.report.inputs import Experiments
 from pneumo.report.page import write_report
 
 
-def rows_of(page, section, table=0):
-    """The words of every row of a section's table."""
+def rows_of(page, section, number=0):
+    """Text of the cells of one table of a section."""
     part = page.split(f'<section id="{section}">')[1].split("</section>")[0]
-    table = part.split("<table")[1 + table].split("</table>")[0]
+    table = part.split("<table")[1 + number].split("</table>")[0]
     cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in table.split("<tr")[1:]]
     return [[re.sub(r"<.*?>", "", cell) for cell in row] for row in cells]
 
@@ -22,49 +22,48 @@ def test_a_cross_validation_is_shown_with_every_fold_mean_and_sd(inputs, index_o
     index = index_of(True)
     result = inputs().experiments.cross_validations[0]
     head, *folds, mean, sd, pooled = rows_of(index.read_text(), "crossval")
-    place = head.index("AUROC")
-    assert [row[place] for row in folds] == [f"{fold.scores.auroc:.3f}" for fold in result.folds]
-    assert [mean[0], mean[place]] == ["Mean", f"{result.spread['auroc'].mean:.3f}"]
-    assert [sd[0], sd[place]] == ["SD", f"{result.spread['auroc'].sd:.3f}"]
-    assert [pooled[0], pooled[head.index("Scored")], pooled[place]] == ["Pooled", "60", f"{result.pooled.auroc:.3f}"]
-    assert "no promise for test" in index.read_text()
-    numbers = json.loads(index.with_name("metrics.json").read_text())
-    assert [each["name"] for each in numbers["cross_validations"]] == ["baseline", "weighted $x^$ <b>"]
-    assert numbers["cross_validations"][0] == result.model_dump(mode="json")
+    column = head.index("AUROC")
+    assert [row[column] for row in folds] == [f"{fold.scores.auroc:.3f}" for fold in result.folds]
+    assert [mean[0], mean[column]] == ["Mean", f"{result.spread['auroc'].mean:.3f}"]
+    assert [sd[0], sd[column]] == ["SD", f"{result.spread['auroc'].sd:.3f}"]
+    assert [pooled[0], pooled[head.index("Scored on")], pooled[column]] == ["Pooled", "60", f"{result.pooled.auroc:.3f}"]
+    assert "does not predict the score on test" in index.read_text()
+    metrics = json.loads(index.with_name("metrics.json").read_text())
+    assert [validation["name"] for validation in metrics["cross_validations"]] == ["baseline", "weighted $x^$ <b>"]
+    assert metrics["cross_validations"][0] == result.model_dump(mode="json")
 
 
-def test_an_ablation_is_shown_with_every_variant(inputs, index_of):
+def test_an_ablation_of_networks_is_shown_with_every_variant(inputs, index_of):
     index = index_of(True)
-    result = inputs().experiments.ablations[0]
+    results = inputs().experiments.ablations
     head, *rows = rows_of(index.read_text(), "ablation")
-    assert [(row[0], row[1], row[2]) for row in rows] == [
-        ("4", "none", "no"), ("4", "none", "yes"), ("4", "0.25, 0.3", "no"), ("4", "0.25, 0.3", "yes"),
-        ("4, 8", "0.25, 0.3", "no"), ("4, 8", "0.25, 0.3", "yes"),
-    ]  # fmt: skip
-    assert {row[head.index("Accuracy")] for row in rows} == {f"{result.variants[0].scores.accuracy:.3f}"}
+    assert [(row[0], row[1]) for row in rows] == [(variant.description, variant.label) for variant in results[0].variants]
+    assert len(rows) == 6
+    assert {row[head.index("Accuracy")] for row in rows} == {f"{results[0].variants[0].scores.accuracy:.3f}"}
     assert rows[0][head.index("Epoch")] == "2 of 4"
-    assert json.loads(index.with_name("metrics.json").read_text())["ablations"] == [result.model_dump(mode="json")]
+    metrics = json.loads(index.with_name("metrics.json").read_text())
+    assert metrics["ablations"] == [result.model_dump(mode="json") for result in results]
 
 
-def test_the_recipe_is_shown_without_each_ingredient(inputs, index_of):
-    index = index_of(True)
-    result = inputs().experiments.ingredients[0]
-    head, *rows = rows_of(index.read_text(), "ingredients")
-    assert [row[0] for row in rows] == ["nothing", "zoom &lt;b&gt;"]
+def test_a_leave_one_out_ablation_is_shown_with_every_component(inputs, index_of):
+    page = index_of(True).read_text()
+    result = inputs().experiments.ablations[1]
+    head, *rows = rows_of(page, "ablation", number=1)
+    assert [row[0] for row in rows] == [variant.description.replace("<b>", "&lt;b&gt;") for variant in result.variants]
     assert {row[head.index("AUROC, shifted validation")] for row in rows} == {f"{result.variants[0].validation_shifted.auroc:.3f}"}
-    assert json.loads(index.with_name("metrics.json").read_text())["ingredients"] == [result.model_dump(mode="json")]
+    assert {row[head.index("Sensitivity, test")] for row in rows} == {f"{result.variants[0].test.locked.sensitivity:.3f}"}
 
 
 def test_without_experiments_the_page_has_no_sections_for_them(inputs):
     given = inputs()
-    page = write_report(given.directory, given.cohort, given.samples, given.models).read_text()
+    page = write_report(given.directory, given.cohort, given.samples, given.models, Experiments()).read_text()
     assert 'id="crossval"' not in page
     assert "#ablation" not in page
-    assert "#ingredients" not in page
+    assert "leave-one-out" not in page
 
 
 def test_an_experiment_on_other_radiographs_is_refused(inputs):
     given = inputs()
     other = given.experiments.ablations[0].model_copy(update={"data_fingerprint": "00" * 32})
-    with pytest.raises(UserError, match="ablation of networks and augmentation was trained on other radiographs than phantom"):
+    with pytest.raises(UserError, match=f"ablation of {other.name} was trained on other radiographs than phantom"):
         write_report(given.directory, given.cohort, given.samples, given.models, Experiments(ablations=(other,)))

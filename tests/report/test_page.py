@@ -1,42 +1,42 @@
-"""The page as a reader, a browser and a hostile file name meet it."""
+"""The page in a browser and for a reader: its files, links, alternative texts, and names that contain HTML."""
 
 import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from urllib.parse import unquote
+from urllib.parse import unquote, urldefrag
 
 import pandas as pd
 import pytest
 
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
-from pneumo.report.numbers import flow, patients_in_several_parts, reference_systems
 from pneumo.report.page import write_report
+from pneumo.report.reference import reference_systems
 from pneumo.results.model import Phase
-from tests.report.report_inputs import HOSTILE, subtypes
+from tests.report.report_inputs import HOSTILE, Inputs, subtypes, with_record
 
 
-def written(given):
-    return write_report(given.directory, given.cohort, given.samples, given.models, given.experiments)
+def write(inputs: Inputs):
+    return write_report(inputs.directory, inputs.cohort, inputs.samples, inputs.models, inputs.experiments)
 
 
 class Elements(HTMLParser):
-    """Every element of a page with its attributes."""
+    """All elements of a page with their attributes."""
 
     def __init__(self, page):
         super().__init__()
-        self.found = []
+        self.all = []
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.all.append((tag, dict(attrs)))
 
     def named(self, tag):
-        return [attributes for name, attributes in self.found if name == tag]
+        return [attributes for name, attributes in self.all if name == tag]
 
 
-def test_every_asset_lies_in_the_report_and_none_comes_from_elsewhere(index_of):
+def test_all_files_of_the_page_are_in_the_report_and_none_is_remote(index_of):
     index = index_of(True)
     page = index.read_text()
     elements = Elements(page)
@@ -44,14 +44,14 @@ def test_every_asset_lies_in_the_report_and_none_comes_from_elsewhere(index_of):
     assert len(images) > 20
     for source in [*images, "metrics.json"]:
         assert (index.parent / unquote(source)).is_file(), source
-    loading = [attributes.get("src") or attributes.get("href", "") for _, attributes in elements.found]
-    assert not [address for address in loading if re.match(r"(https?:)?//", address or "")]
+    addresses = [attributes.get("src") or attributes.get("href", "") for _, attributes in elements.all]
+    assert not [address for address in addresses if re.match(r"(https?:)?//", address or "")]
     assert "url(" not in page
     assert "@import" not in page
     assert elements.named("script") == []
 
 
-def test_every_image_has_words_and_every_table_headers(index_of):
+def test_every_image_has_an_alternative_text_and_every_table_a_caption_and_headers(index_of):
     page = index_of(True).read_text()
     elements = Elements(page)
     assert all(image["alt"].strip() for image in elements.named("img"))
@@ -59,12 +59,19 @@ def test_every_image_has_words_and_every_table_headers(index_of):
     assert all("scope" in header for header in elements.named("th"))
 
 
-def test_a_hostile_name_is_text(index_of):
+def test_ids_are_unique_and_every_link_within_the_page_has_a_target(index_of):
+    page = index_of(True).read_text()
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert {urldefrag(link).fragment for link in re.findall(r'href="(#[^"]+)"', page)} <= set(ids)
+
+
+def test_html_in_a_name_is_escaped(index_of):
     page = index_of(True).read_text()
     elements = Elements(page)
     assert HOSTILE not in page
-    assert not [attributes for _, attributes in elements.found if any(name.startswith("on") for name in attributes)]
-    assert "alert(2)" in page  # from the settings, shown as text
+    assert not [attributes for _, attributes in elements.all if any(name.startswith("on") for name in attributes)]
+    assert "alert(2)" in page  # from the settings, as text
     assert elements.named("script") == []
     assert any(HOSTILE in image["alt"] for image in elements.named("img"))
 
@@ -82,7 +89,7 @@ def test_a_synthetic_cohort_is_named_in_title_sections_and_captions(index_of):
     assert json.loads(index.with_name("metrics.json").read_text())["synthetic"] is True
 
 
-def test_a_real_cohort_is_not_called_synthetic_and_states_its_limits(index_of):
+def test_a_real_cohort_is_not_called_synthetic_and_its_limitations_are_stated(index_of):
     page = index_of(False).read_text().lower()
     assert "synthetic" not in page
     assert "one hospital" in page
@@ -91,25 +98,24 @@ def test_a_real_cohort_is_not_called_synthetic_and_states_its_limits(index_of):
     assert "test split here has <strong>160 radiographs" in page
 
 
-def test_metrics_json_has_the_scores_that_evaluate_gives(inputs, index_of):
+def test_metrics_json_has_the_scores_of_evaluate(inputs, index_of):
     given = inputs(synthetic=False)
-    numbers = json.loads(index_of(False).with_name("metrics.json").read_text())
-    assert numbers["synthetic"] is False
-    assert numbers["reference_systems"] == reference_systems()
-    for model, told in zip(given.models, numbers["models"], strict=True):
-        rows = model.predictions_test
-        scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), model.facts.threshold)
-        assert told["test"] == scores.model_dump(mode="json")
-        assert told["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation.auroc)
-        assert told["gap"]["validation_shifted"]["auroc"] == pytest.approx(scores.auroc - model.facts.validation_shifted.auroc)
-        assert told["champion"] is model.champion
+    metrics = json.loads(index_of(False).with_name("metrics.json").read_text())
+    assert metrics["synthetic"] is False
+    assert metrics["reference_systems"] == reference_systems()
+    for model, numbers in zip(given.models, metrics["models"], strict=True):
+        rows, record = model.predictions["test"], model.record
+        scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), record.threshold)
+        assert numbers["test"] == scores.model_dump(mode="json")
+        assert numbers["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - record.validation.auroc)
+        assert numbers["gap"]["validation_shifted"]["auroc"] == pytest.approx(scores.auroc - record.validation_shifted.auroc)
+        assert numbers["champion"] is model.champion
 
 
-def test_the_phases_of_a_training_are_tabulated_with_what_each_came_to_on_validation(inputs):
+def test_the_phases_of_a_training_are_tabulated_with_their_scores_on_validation(inputs):
     given = inputs()
-    assert "Phases of" not in written(given).read_text()
+    assert "Training phases of" not in write(given).read_text()
     plain, model = given.models
-    facts = model.facts
     losses = ([0.5, 0.25], [0.9, 0.75])
     phases = tuple(
         Phase(
@@ -119,68 +125,59 @@ def test_the_phases_of_a_training_are_tabulated_with_what_each_came_to_on_valida
             parameters=4321,
             seconds=75,
             history={"val_loss": values},
-            validation=facts.validation,
+            validation=model.record.validation,
         )
         for name, values in zip(("head", "fine-tuning"), losses, strict=True)
     )
-    model = replace(model, facts=facts.model_copy(update={"phases": phases}))
-    index = written(given.but(models=(plain, model)))
+    index = write(given.but(models=(plain, with_record(model, phases=phases))))
     page = index.read_text()
-    assert page.count("<h3>Phases of") == 1
+    assert page.count("<h3>Training phases of") == 1
     head, tuned = re.findall(r'<tr><th scope="row">(?:head|fine-tuning)</th>.*', page)
     assert "<td>0.250</td>" in head
-    assert "<td>0.750</td>" in tuned, "a second phase that is worse is to be seen"
+    assert "<td>0.750</td>" in tuned, "a second phase that is worse must be visible"
     assert "<td>4,321</td>" in head
     assert "<td>1 min 15 s</td>" in head
-    assert [phase["name"] for phase in json.loads(index.with_name("metrics.json").read_text())["models"][1]["phases"]] == [
-        "head",
-        "fine-tuning",
-    ]
+    metrics = json.loads(index.with_name("metrics.json").read_text())
+    assert [phase["name"] for phase in metrics["models"][1]["phases"]] == ["head", "fine-tuning"]
 
 
-def test_the_reference_systems_are_not_set_beside_phantoms(index_of):
+def test_phantoms_are_not_compared_with_reference_systems(index_of):
     index = index_of(True)
     assert json.loads(index.with_name("metrics.json").read_text())["reference_systems"] is None
     assert "BayesSearchCV" not in index.read_text()
 
 
-def test_a_failed_run_leaves_the_report_of_the_run_before(inputs):
+def test_a_failed_run_leaves_the_previous_report(inputs):
     given = inputs()
-    index = written(given)
+    index = write(given)
     before = {path: path.read_bytes() for path in given.directory.rglob("*") if path.is_file()}
-    unreadable = replace(given.models[1], predictions_test=pd.DataFrame({"y_true": [0, 1], "y_score": [0.1, 0.9]}))
+    other = pd.DataFrame({"y_true": [0, 1], "y_score": [0.1, 0.9]})
+    inconsistent = replace(given.models[1], predictions={**given.models[1].predictions, "test": other})
     with pytest.raises(UserError, match="do not give the scores"):
-        written(given.but(models=(given.models[0], unreadable)))
+        write(given.but(models=(given.models[0], inconsistent)))
     assert {path: path.read_bytes() for path in given.directory.rglob("*") if path.is_file()} == before
     assert index in before
 
 
-def test_figures_and_the_card_of_a_model_that_is_gone_go_too(inputs):
+def test_figures_and_card_of_a_removed_model_are_deleted(inputs):
     given = inputs()
-    written(given)
-    written(given.but(models=given.models[:1]))
+    write(given)
+    write(given.but(models=given.models[:1]))
     assert not list(given.directory.glob("figures/v2-*"))
     assert list(given.directory.glob("figures/v1-*"))
     assert [card.name for card in (given.directory / "cards").iterdir()] == ["baseline-v1.html"]
 
 
+def test_a_directory_that_cannot_be_written_is_one_clear_line(inputs):
+    given = inputs()
+    (given.directory / "figures").write_text("a file in place of the folder")
+    with pytest.raises(UserError, match=r"figures.*set another report\.directory"):
+        write(given)
+
+
 def test_models_of_other_radiographs_and_no_models_are_refused(inputs):
     given = inputs()
     with pytest.raises(UserError, match="trained on other radiographs than phantom"):
-        written(given.but(cohort=replace(given.cohort, fingerprint="00" * 32)))
+        write(given.but(cohort=replace(given.cohort, fingerprint="00" * 32)))
     with pytest.raises(UserError, match="make train"):
-        written(given.but(models=()))
-
-
-def test_the_flow_counts_images_and_patients(inputs):
-    rows = flow(inputs().cohort.table)
-    assert [(row["part"], row["split"]) for row in rows] == [
-        ("training", "train"), ("validation", "train"), ("test", "test"), ("unused", "val"),
-    ]  # fmt: skip
-    assert rows[0]["normal"] == {"images": 9, "patients": 5}
-    assert rows[0]["all"] == {"images": 27, "patients": 15}
-
-
-def test_a_patient_in_two_parts_is_counted():
-    table = pd.DataFrame({"patient": ["a", "a", "b", "b"], "part": ["training", "test", "training", "unused"]})
-    assert patients_in_several_parts(table) == 1
+        write(given.but(models=()))

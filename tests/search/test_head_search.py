@@ -1,20 +1,20 @@
-import io
-
 import keras
 import numpy as np
 import pytest
 import yaml
 from rich.console import Console
 
-from pneumo.config import Backbone, Config, Fit, HeadSearch, Transfer
+from pneumo.config import Backbone, Config, Fit, HeadSearch, TransferRecipe
 from pneumo.errors import UserError
-from pneumo.search.head_fits import Head, TriedHead, both_classes_divergence, try_head
+from pneumo.search.head_fits import EvaluatedHead, Head, both_classes_divergence, evaluate_head
 from pneumo.search.head_search import HeadSearchResult, LayerSearch, search_heads
-from pneumo.training.dataset import load
 from pneumo.training.features import Features
 from pneumo.training.precision import prepare
+from pneumo.training.run import load_run
+from tests.killing import Killed, KillingConsole
+from tests.tiny_datasets import tiny_dataset
 
-RECIPE = Transfer(
+RECIPE = TransferRecipe(
     image_size_px=32,
     network=Backbone(architecture="VGG16", weights="none"),
     fit=Fit(batch_size=4, optimizer="adam", class_weights="balanced", precision="float32"),
@@ -28,66 +28,61 @@ HEAD = Head(units=(4,), dropout=0.1, learning_rate=1e-2, batch_size=8, loss="kl_
 def config(tmp_path, kermany_folder):
     return Config(
         data=kermany_folder,
-        cohort={"cache_dir": tmp_path / "data", "validation_fraction": 0.3},
+        cohort={"cache_dir": tmp_path / "data"},
+        protocol={"validation_fraction": 0.3},
         registry={"directory": tmp_path / "models"},
     )
 
 
 def search(config, console=None):
     prepare(RECIPE.fit)
-    study = load(config, "heads", RECIPE, Console(quiet=True))
-    return search_heads(study, RECIPE, SETTINGS, config.registry.directory / "searches", console or Console(quiet=True))
+    run = load_run(config, "heads", RECIPE, Console(quiet=True))
+    return search_heads(run, RECIPE, SETTINGS, config.registry.directory / "searches", console or Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
-def separable():
+def separable(tmp_path_factory):
+    """Separable features, and the dataset that they are of."""
     random = np.random.default_rng(0)
-    y_true = np.arange(32) % 2
-    draw = lambda: (random.normal(size=(32, 6)) + 3 * y_true[:, None]).astype(np.float32)  # noqa: E731
-    return Features((draw(), draw()), draw()), (y_true, y_true)
+    y_true = np.tile([0, 1], 32)
+    views = [(random.normal(size=(32, 6)) + 3 * y_true[:32, None]).astype(np.float32) for _ in range(3)]
+    parts = ["training"] * 32 + ["validation"] * 32
+    dataset = tiny_dataset(tmp_path_factory.mktemp("separable"), np.zeros((64, 1, 1), np.uint8), y_true, parts)
+    return Features(tuple(views[:2]), views[2]), dataset
 
 
-class Interrupting(Console):
-    """Stops the search once the first layer is settled."""
-
-    def print(self, *objects, **options):
-        super().print(*objects, **options)
-        if objects and str(objects[0]).startswith("Best head of one layer"):
-            raise KeyboardInterrupt
-
-
-def test_a_search_interrupted_and_continued_tries_the_same_heads_and_none_of_them_twice(config):
-    with pytest.raises(KeyboardInterrupt):
-        search(config, console=Interrupting(file=io.StringIO()))
+def test_an_interrupted_and_resumed_search_evaluates_the_same_heads_and_none_of_them_twice(config):
+    with pytest.raises(Killed):
+        search(config, console=KillingConsole("Best head of one layer"))
     (file,) = config.registry.directory.glob("searches/heads-*.json")
     first = HeadSearchResult.model_validate_json(file.read_bytes())
     assert first.best is None
     result, settings_file = search(config)
-    assert result.tried[: len(first.tried)] == first.tried
-    assert result.best.accuracy == max(one.accuracy for one in result.tried)
+    assert result.evaluated[: len(first.evaluated)] == first.evaluated
+    assert result.best.accuracy == max(head.accuracy for head in result.evaluated)
     assert HeadSearchResult.model_validate_json(file.read_bytes()) == result
     again, _ = search(config)
-    assert again == result, "a finished search was made again"
-    found = Config.model_validate(yaml.safe_load(settings_file.read_text())).resnet50
+    assert again == result, "a finished search was repeated"
+    recipe = Config.model_validate(yaml.safe_load(settings_file.read_text())).resnet50
     best = result.best.head
-    assert (found.network.head_units, found.network.head_dropout) == (best.units, best.dropout)
-    assert (found.fit.learning_rate, found.fit.batch_size) == (best.learning_rate, best.batch_size)
-    assert found.model_copy(update={"network": RECIPE.network, "fit": RECIPE.fit}) == RECIPE
+    assert (recipe.network.head_units, recipe.network.head_dropout) == (best.units, best.dropout)
+    assert (recipe.fit.learning_rate, recipe.fit.batch_size) == (best.learning_rate, best.batch_size)
+    assert recipe.model_copy(update={"network": RECIPE.network, "fit": RECIPE.fit}) == RECIPE
 
 
-def grown(tmp_path, accuracy, settings=SETTINGS):
+def grow(tmp_path, accuracy, settings=SETTINGS):
     """A search in which a head's accuracy is a function of it."""
-    known = {}
+    heads = {}
 
-    def train(head):
-        failure = None if accuracy(head) else "no room"
-        return TriedHead(head=head, accuracy=accuracy(head), failure=failure, seconds=0)
+    def evaluate(head):
+        failure = None if accuracy(head) else "out of memory"
+        return EvaluatedHead(head=head, accuracy=accuracy(head), failure=failure, seconds=0)
 
-    return LayerSearch(settings, Console(quiet=True), tmp_path / "heads.json", known, train).grow(), [*known]
+    return LayerSearch(settings, Console(quiet=True), tmp_path / "heads.json", heads, evaluate).grow(), [*heads]
 
 
-def test_each_further_layer_has_half_the_units_and_what_the_first_was_trained_with(tmp_path):
-    best, heads = grown(tmp_path, lambda head: len(head.units) / 10 + head.dropout / 100)
+def test_each_further_layer_has_half_the_units_and_the_training_settings_stay_those_of_one_layer(tmp_path):
+    best, heads = grow(tmp_path, lambda head: len(head.units) / 10 + head.dropout / 100)
     assert len(best.head.units) == SETTINGS.layers
     first = max((head for head in heads if len(head.units) == 1), key=lambda head: head.dropout)
     for head in heads:
@@ -96,35 +91,36 @@ def test_each_further_layer_has_half_the_units_and_what_the_first_was_trained_wi
             assert (head.learning_rate, head.batch_size, head.loss) == (first.learning_rate, first.batch_size, first.loss)
 
 
-def test_layers_are_added_only_while_that_helps(tmp_path):
-    best, heads = grown(tmp_path, lambda head: 0.9 if len(head.units) == 2 else 0.8)
+def test_layers_are_added_only_while_accuracy_improves(tmp_path):
+    best, heads = grow(tmp_path, lambda head: 0.9 if len(head.units) == 2 else 0.8)
     assert len(best.head.units) == 2
     assert {len(head.units) for head in heads} == {1, 2, 3}
-    _, heads = grown(tmp_path, lambda _: 0.8)
+    _, heads = grow(tmp_path, lambda _: 0.8)
     assert {len(head.units) for head in heads} == {1, 2}
 
 
-def test_a_search_in_which_every_head_fails_says_so(tmp_path):
-    with pytest.raises(UserError, match="All 3 heads of the search failed, one so: no room; mend `head_search`"):
-        grown(tmp_path, lambda _: 0)
+def test_a_search_in_which_every_head_fails_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="All 3 heads of the search failed, the best with: out of memory; change `head_search`"):
+        grow(tmp_path, lambda _: 0)
 
 
-def test_a_head_learns_what_can_be_learnt(separable):
-    features, y_true = separable
-    tried = try_head(HEAD, RECIPE, features, y_true, epochs=20, class_weight={0: 1.0, 1: 1.0})
-    assert tried.failure is None
-    assert tried.accuracy > 0.9
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_head_learns_separable_classes(separable):
+    features, dataset = separable
+    evaluated = evaluate_head(HEAD, RECIPE, features, dataset, epochs=20)
+    assert evaluated.failure is None
+    assert evaluated.accuracy > 0.9
 
 
-def test_a_head_whose_loss_is_no_number_is_a_bad_one_and_no_error(separable):
-    features, y_true = separable
+def test_a_head_whose_loss_is_not_a_number_has_accuracy_0_and_does_not_end_the_search(separable):
+    features, dataset = separable
     broken = Features(tuple(np.full_like(view, np.nan) for view in features.views), features.validation)
-    # Without a hidden layer, whose ReLU would make zeros of what is no number.
-    tried = try_head(HEAD.model_copy(update={"units": ()}), RECIPE, broken, y_true, epochs=2, class_weight=None)
-    assert (tried.accuracy, tried.failure) == (0, "the loss was no longer a number")
+    # Without a hidden layer, whose ReLU would turn NaN into 0.
+    evaluated = evaluate_head(HEAD.model_copy(update={"units": ()}), RECIPE, broken, dataset, epochs=2)
+    assert (evaluated.accuracy, evaluated.failure) == (0, "the loss is not a number")
 
 
-def test_the_divergence_of_two_classes_is_binary_cross_entropy_for_labels_that_leave_nothing_uncertain():
+def test_the_divergence_of_both_classes_is_binary_cross_entropy_for_labels_0_and_1():
     y_true = np.array([[0.0], [1.0], [1.0], [0.0]], np.float32)
     y_pred = np.array([[0.2], [0.7], [0.01], [0.99]], np.float32)
     expected = keras.losses.binary_crossentropy(y_true, y_pred)

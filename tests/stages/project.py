@@ -1,4 +1,4 @@
-"""A project folder, and the commands that a user types in it."""
+"""A project folder, and the commands that a user runs in it."""
 
 import io
 import os
@@ -7,12 +7,17 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from pneumo.cli import main
+from pneumo.registry.embedded import open_folder
+from pneumo.registry.runs import newest_runs
+from pneumo.results.experiment import Experiment
+from pneumo.results.files import read_predictions
 
 # Stops at the first command that fails.
-ONE_AFTER_ANOTHER = """
+RUN_IN_SEQUENCE = """
 import sys
 from pneumo.cli import main
 stages, *options = sys.argv[1:]
@@ -21,7 +26,7 @@ sys.exit(next(filter(None, (main([stage, *options]) for stage in stages.split(",
 
 
 class Project:
-    """Runs commands with settings of its own; on the phantom, whatever cohort the machine has."""
+    """Runs commands with given settings, on the phantom cohort even where PNEUMO_DATA is set."""
 
     def __init__(self, root: Path, settings: str, **environment: str) -> None:
         self.root = root
@@ -41,7 +46,7 @@ class Project:
         return done.stdout
 
     def call(self, *arguments: str) -> str:
-        """Run a command in this very process: for those that train nothing."""
+        """Run a command that trains nothing in this process."""
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
             patch.delenv("PNEUMO_DATA", raising=False)
             assert main([*arguments, "--config", str(self.file)]) == 0
@@ -49,7 +54,7 @@ class Project:
 
     def run_all(self, *stages: str) -> None:
         """Run stages in one process, so that TensorFlow starts once."""
-        command = [sys.executable, "-c", ONE_AFTER_ANOTHER, ",".join(stages), "--config", str(self.file)]
+        command = [sys.executable, "-c", RUN_IN_SEQUENCE, ",".join(stages), "--config", str(self.file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -57,3 +62,9 @@ class Project:
         return subprocess.Popen(
             self.command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=self.environment
         )
+
+
+def experiment_predictions(models: Path, kind: type[Experiment], data_fingerprint: str) -> pd.DataFrame:
+    """Predictions of the only experiment of a kind and cohort in the folder of a registry."""
+    (run_id,) = newest_runs(open_folder(models), kind.KIND, data_fingerprint)
+    return read_predictions(models / "artifacts" / run_id / "artifacts" / "predictions.csv")

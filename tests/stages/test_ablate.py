@@ -1,32 +1,57 @@
+"""The stage `ablate` by leave-one-out; that of plain networks is in test_crossval.py."""
+
+import io
+
 import pytest
+from rich.console import Console
 
-from pneumo.config import Config, Recipe
-from pneumo.errors import UserError
-from pneumo.nets import cnn
-from pneumo.stages.ablate import SMALLEST_PX, UNCHANGED, variants
+from pneumo.cohort.index import index
+from pneumo.config import Config
+from pneumo.registry import Registry
+from pneumo.results.experiment import Ablation
+from pneumo.stages import ablate
+from pneumo.training import variants
+from tests.killing import Killed, KillingConsole
+from tests.stages.project import experiment_predictions
 
-COMMON = Config().ablate.recipe
-
-
-def test_the_variants_differ_in_network_and_augmentation_alone():
-    found = variants(COMMON)
-    assert [
-        (recipe.network.filters, recipe.network.convolution_dropout, recipe.network.dense_dropout) for recipe in found.values()
-    ] == [
-        *[((32, 64), 0, 0)] * 2,
-        *[((32, 64), 0.25, 0.3)] * 2,
-        *[((32, 64, 128), 0.25, 0.3)] * 2,
-    ]
-    assert [recipe.augmentation for recipe in found.values()] == [UNCHANGED, COMMON.augmentation] * 3
-    for recipe in found.values():
-        assert recipe.network.dense_units == 64
-        assert recipe.model_copy(update={"network": COMMON.network, "augmentation": COMMON.augmentation}) == COMMON
+pytestmark = pytest.mark.slow
 
 
-def test_every_network_can_be_built_at_the_smallest_size_and_a_smaller_one_is_refused():
-    for recipe in variants(Recipe(image_size_px=SMALLEST_PX)).values():
-        cnn.build(recipe.network, SMALLEST_PX)
-    with pytest.raises(UserError, match=r"ablate\.recipe.image_size_px is 21: three blocks need at least 22 px"):
-        variants(Recipe(image_size_px=SMALLEST_PX - 1))
-    with pytest.raises(ValueError, match=r"[Nn]egative"):
-        cnn.build(variants(Recipe(image_size_px=SMALLEST_PX))["deeper"].network, SMALLEST_PX - 1)
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    # One component of the augmentation stands for all five, which take minutes.
+    monkeypatch.setattr(variants, "AUGMENTATION_COMPONENTS", {"aspect ratio": {"aspect_log_range": 0}})
+    recipe = {"image_size_px": 64, "network": {"filters": (4, 8), "blocks": 1}, "fit": {"epochs": 1, "precision": "float32"}}
+    return Config(
+        cohort={"cache_dir": tmp_path / "data", "phantom": {"patients": 60, "size_px": 64}},
+        registry={"directory": tmp_path / "models"},
+        robust=recipe,
+        ablate={"design": "leave-one-out"},
+    )
+
+
+def test_test_is_accessed_once_for_each_variant_after_all_are_trained(config):
+    # Killed when all but one variant are trained: resumed below, and nothing was tested.
+    with pytest.raises(Killed):
+        ablate.run(config, KillingConsole("3 of 4, ablate-label-smoothing: accuracy"))
+    registry, cohort = Registry(config.registry), index(config.data, config.cohort)
+    assert registry.test_accesses(cohort.fingerprint) == []
+    console = Console(file=io.StringIO(), width=200)
+    ablate.run(config, console)
+    names = ["none", "aspect ratio", "label smoothing", "residual network"]
+    accesses = registry.test_accesses(cohort.fingerprint)
+    assert [access.recipe for access in accesses] == [f"ablate-{name.replace(' ', '-')}" for name in names]
+    (result,) = registry.newest_experiments(Ablation, cohort.fingerprint)
+    assert result.design == "leave-one-out"
+    assert result.protocol_fingerprint == config.protocol.fingerprint
+    assert [variant.name for variant in result.variants] == names
+    predictions = experiment_predictions(config.registry.directory, Ablation, cohort.fingerprint)
+    assert set(predictions["part"]) == {"validation", "validation_shifted", "test"}
+    for variant in result.variants:
+        for part in ("validation", "validation_shifted", "test"):
+            rows = (predictions["variant"] == variant.name) & (predictions["part"] == part)
+            assert getattr(variant, part).images == rows.sum()
+    assert not list(config.registry.directory.rglob("state"))
+    assert console.file.getvalue().count("finished before") == 3
+    # The line of the last training comes before the scores on test.
+    assert console.file.getvalue().index("4 of 4") < console.file.getvalue().index("test accuracy")

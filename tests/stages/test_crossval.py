@@ -1,4 +1,4 @@
-"""Cross-validation and ablation as a user goes through them: commands in, registry and report out."""
+"""The stages `crossval` and `ablate`, and what the report shows of them."""
 
 import json
 import signal
@@ -9,9 +9,8 @@ import pytest
 
 from pneumo import config
 from pneumo.registry import Registry
-from pneumo.results.ablation import Ablation
-from pneumo.results.cross_validation import CrossValidation
-from tests.stages.project import Project
+from pneumo.results.experiment import Ablation, CrossValidation
+from tests.stages.project import Project, experiment_predictions
 
 pytestmark = pytest.mark.slow
 
@@ -33,69 +32,75 @@ ablate:
 """
 
 
+def fingerprint(root):
+    return json.loads((root / "reports" / "metrics.json").read_text())["cohort"]["fingerprint"]
+
+
 def newest(root, kind):
-    registry = Registry(config.Registry(directory=root / "models"))
-    page = json.loads((root / "reports" / "metrics.json").read_text())
-    return registry.newest_experiments(kind, page["cohort"]["fingerprint"])
+    """Result and predictions of the only experiment of a kind."""
+    (result,) = Registry(config.Registry(directory=root / "models")).newest_experiments(kind, fingerprint(root))
+    return result, experiment_predictions(root / "models", kind, fingerprint(root))
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A project that has gone from nothing to a report with both sections."""
+    """A project whose report has both sections."""
     project = Project(tmp_path_factory.mktemp("project"), SETTINGS)
     project.run_all("baseline", "crossval", "ablate", "report")
     return project.root
 
 
 def test_every_train_radiograph_is_scored_once_and_no_other(root):
-    (kept,) = newest(root, CrossValidation)
+    _, predictions = newest(root, CrossValidation)
     radiographs = {
         path.relative_to(next(root.glob("data/phantom-*/chest_xray"))).as_posix()
         for path in root.glob("data/phantom-*/chest_xray/train/*/*")
     }
     assert radiographs
-    assert sorted(kept.predictions["path"]) == sorted(radiographs)
-    assert kept.predictions.groupby("patient")["fold"].nunique().max() == 1
-    assert set(kept.predictions["fold"]) == {1, 2, 3}
+    assert sorted(predictions["path"]) == sorted(radiographs)
+    assert predictions.groupby("patient")["fold"].nunique().max() == 1
+    assert set(predictions["fold"]) == {1, 2, 3}
 
 
 def test_mean_sd_and_pooled_are_those_of_the_folds(root):
-    (kept,) = newest(root, CrossValidation)
-    result, rows = kept.result, kept.predictions
-    right = (rows["y_score"] >= 0.5) == rows["y_true"]
-    accuracies = right.groupby(rows["fold"]).mean().to_numpy()
+    result, predictions = newest(root, CrossValidation)
+    correct = (predictions["y_score"] >= 0.5) == predictions["y_true"]
+    accuracies = correct.groupby(predictions["fold"]).mean().to_numpy()
     assert [fold.scores.accuracy for fold in result.folds] == pytest.approx(accuracies)
     assert result.spread["accuracy"].mean == pytest.approx(np.mean(accuracies))
     assert result.spread["accuracy"].sd == pytest.approx(np.std(accuracies, ddof=1))
-    assert result.pooled.accuracy == pytest.approx(right.mean())
+    assert result.pooled.accuracy == pytest.approx(correct.mean())
     assert result.synthetic
     assert [len(fold.history["loss"]) for fold in result.folds] == [3, 3, 3]
 
 
 def test_the_ablation_has_six_variants_scored_on_validation(root):
-    (kept,) = newest(root, Ablation)
-    assert [variant.name for variant in kept.result.variants] == [
+    result, predictions = newest(root, Ablation)
+    assert [variant.name for variant in result.variants] == [
         "plain", "plain-augmented", "dropout", "dropout-augmented", "deeper", "deeper-augmented",
     ]  # fmt: skip
-    assert {variant.epoch for variant in kept.result.variants} == {2}
-    assert len(kept.predictions) == 6 * kept.result.variants[0].scores.images
-    assert kept.predictions["path"].str.startswith("train/").all()
+    assert {variant.epoch for variant in result.variants} == {2}
+    assert {variant.threshold for variant in result.variants} == {0.5}
+    assert {variant.test for variant in result.variants} == {None}
+    assert len(predictions) == 6 * result.variants[0].scores.images
+    assert predictions["path"].str.startswith("train/").all()
 
 
 def test_the_report_shows_both(root):
     page = (root / "reports" / "index.html").read_text()
     assert "baseline, 3 folds" in page
     assert '<section id="ablation">' in page
-    numbers = json.loads((root / "reports" / "metrics.json").read_text())
-    assert numbers["cross_validations"][0] == newest(root, CrossValidation)[0].result.model_dump(mode="json")
+    metrics = json.loads((root / "reports" / "metrics.json").read_text())
+    assert metrics["cross_validations"] == [newest(root, CrossValidation)[0].model_dump(mode="json")]
+    assert metrics["ablations"] == [newest(root, Ablation)[0].model_dump(mode="json")]
 
 
-def test_nothing_but_logs_is_left_of_the_fits(root):
-    left = {path.name for folder in root.glob("models/training/*-*") for path in folder.iterdir()}
-    assert left == {"lock", "tensorboard"}
+def test_only_logs_of_the_fits_are_left(root):
+    names = {path.name for folder in root.glob("models/training/*-*") for path in folder.iterdir()}
+    assert names == {"lock", "tensorboard"}
 
 
-def test_a_cross_validation_killed_in_its_second_fold_lists_nothing_and_goes_on_to_the_same_result(root, tmp_path):
+def test_a_cross_validation_killed_in_its_second_fold_lists_nothing_and_resumes_to_the_same_result(root, tmp_path):
     project = Project(tmp_path, SETTINGS)
     killed = project.start("crossval")
     while not list(tmp_path.glob("models/training/crossval-baseline-fold-2-*/state/epoch-*[0-9]")):
@@ -104,13 +109,12 @@ def test_a_cross_validation_killed_in_its_second_fold_lists_nothing_and_goes_on_
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not (tmp_path / "models" / "mlflow.db").exists()
-    said = project.run("crossval")
-    assert said.count("finished before") == 1
-    assert "Continuing after epoch" in said
-    (unbroken,) = newest(root, CrossValidation)
-    (again,) = Registry(config.Registry(directory=tmp_path / "models")).newest_experiments(
-        CrossValidation, unbroken.result.data_fingerprint
-    )
-    assert again.predictions.equals(unbroken.predictions)
-    assert [fold.history for fold in again.result.folds] == [fold.history for fold in unbroken.result.folds]
-    assert again.result.spread == unbroken.result.spread
+    output = project.run("crossval")
+    assert output.count("finished before") == 1
+    assert "Resuming after epoch" in output
+    uninterrupted, predictions = newest(root, CrossValidation)
+    registry = Registry(config.Registry(directory=tmp_path / "models"))
+    (resumed,) = registry.newest_experiments(CrossValidation, uninterrupted.data_fingerprint)
+    assert experiment_predictions(tmp_path / "models", CrossValidation, uninterrupted.data_fingerprint).equals(predictions)
+    assert [fold.history for fold in resumed.folds] == [fold.history for fold in uninterrupted.folds]
+    assert resumed.spread == uninterrupted.spread

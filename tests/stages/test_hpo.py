@@ -1,4 +1,4 @@
-"""Whole searches: killed, resumed, and spread over processes."""
+"""The stage `hpo`: killed and resumed, and on a cluster."""
 
 import os
 import signal
@@ -47,12 +47,12 @@ def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "pneumo", "hpo", "--config", str(file)], env=environment)
 
 
-def finished(folder: Path) -> int:
+def finished_fits(folder: Path) -> int:
     return len(list(folder.glob("models/training/hpo-*/fits/*.json")))
 
 
-def found(folder: Path) -> tuple[list[tuple[dict[str, float], tuple[float, ...]]], np.ndarray]:
-    """The search's points with their scores, and the registered winner's predictions."""
+def points_and_scores(folder: Path) -> tuple[list[tuple[dict[str, float], tuple[float, ...]]], np.ndarray]:
+    """The points of the search with their scores, and the predictions of the registered model."""
     registry = Registry(Config.model_validate(settings(folder)).registry)
     entry = registry.get("hpo")
     points = registry.record(entry).search.points
@@ -61,45 +61,44 @@ def found(folder: Path) -> tuple[list[tuple[dict[str, float], tuple[float, ...]]
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hpo") / "whole"
+    folder = tmp_path_factory.mktemp("hpo") / "uninterrupted"
     assert start(folder).wait() == 0
     return folder
 
 
-def test_a_search_killed_and_started_again_ends_as_one_never_interrupted(uninterrupted):
+def test_a_killed_and_resumed_search_ends_as_an_uninterrupted_one(uninterrupted):
     folder = uninterrupted.parent / "killed"
     with start(folder) as process:
-        while finished(folder) < 3:
+        while finished_fits(folder) < 3:
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    kept = finished(folder)
-    assert 3 <= kept < 8
+    assert 3 <= finished_fits(folder) < 8
     assert start(folder).wait() == 0
-    (points, scores), (points_again, scores_again) = found(uninterrupted), found(folder)
+    (points, scores), (points_again, scores_again) = points_and_scores(uninterrupted), points_and_scores(folder)
     assert points_again == points
     assert np.array_equal(scores_again, scores)
-    assert finished(folder) == 0, "what a search leaves behind is of no use once its winner is registered"
+    assert finished_fits(folder) == 0, "finished fits are deleted once the best point is registered"
 
 
-def test_a_cluster_of_two_of_which_one_is_killed_finds_what_one_process_finds(uninterrupted, monkeypatch):
+def test_a_cluster_of_two_workers_of_which_one_is_killed_gives_the_points_of_one_process(uninterrupted, monkeypatch):
     monkeypatch.delenv("PNEUMO_DATA", raising=False)
     folder = uninterrupted.parent / "cluster"
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         victim = next(iter(cluster.workers.values())).pid
 
         def kill() -> None:
-            while finished(folder) < 1:
+            while finished_fits(folder) < 1:
                 time.sleep(0.02)
             os.kill(victim, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()
-        chosen = settings(folder, backend="dask", dask_address=cluster.scheduler_address)
-        hpo.run(Config.model_validate(chosen), Console(quiet=True))
+        cluster_settings = settings(folder, backend="dask", dask_address=cluster.scheduler_address)
+        hpo.run(Config.model_validate(cluster_settings), Console(quiet=True))
         killer.join()
         assert victim not in {worker.pid for worker in cluster.workers.values()}
-    points, _ = found(uninterrupted)
-    points_again, _ = found(folder)
+    points, _ = points_and_scores(uninterrupted)
+    points_again, _ = points_and_scores(folder)
     assert points_again == points

@@ -1,4 +1,4 @@
-"""The whole way, as a user goes it: commands in, registry and report out."""
+"""From nothing to a registry and a report, by the commands that a user runs."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ weighted:
   network: {{filters: [4, 4], dense_units: 8}}
   fit: {{epochs: 2}}
 lots: {{steps: 5}}
-heatmaps: {{radiographs: 6, lesions: 6, randomized_radiographs: 2, cases: 1}}
+heatmaps: {{radiographs: 6, lesions: 6, randomized_radiographs: 2, mistakes_per_kind: 1}}
 """
 
 
@@ -37,13 +37,13 @@ def registered(project):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project that has gone from nothing to a report."""
+    """A project with two models and a report."""
     project = Project(tmp_path_factory.mktemp("project"), SETTINGS)
     project.run_all("prepare", "baseline", "weighted", "gradcam", "heatmaps", "report")
     return project
 
 
-def test_both_models_are_registered_and_say_that_they_are_synthetic(project):
+def test_both_models_are_registered_and_marked_as_synthetic(project):
     entries = registered(project)
     assert [(entry["version"], entry["recipe"], entry["synthetic"]) for entry in entries] == [
         (1, "baseline", True),
@@ -52,24 +52,25 @@ def test_both_models_are_registered_and_say_that_they_are_synthetic(project):
     assert entries[0]["aliases"] == ["champion"]
 
 
-def test_the_report_shows_both_models_and_says_that_the_cohort_is_synthetic(project):
+def test_the_report_shows_both_models_and_states_that_the_cohort_is_synthetic(project):
     page = (project.root / "reports" / "index.html").read_text()
     assert "synthetic" in page.split("</title>")[0].lower()
     assert "baseline v1" in page
     assert "weighted v2" in page
-    numbers = json.loads((project.root / "reports" / "metrics.json").read_text())
-    assert numbers["synthetic"]
-    assert [model["recipe"] for model in numbers["models"]] == ["baseline", "weighted"]
+    metrics = json.loads((project.root / "reports" / "metrics.json").read_text())
+    assert metrics["synthetic"]
+    assert [model["recipe"] for model in metrics["models"]] == ["baseline", "weighted"]
 
 
-def test_every_mistake_shown_is_one(project):
+def test_every_shown_mistake_is_one_at_the_threshold_of_its_model(project):
     for entry in registered(project):
         folder = project.root / "reports" / "gradcam" / f"{entry['recipe']}-v{entry['version']}"
-        written = json.loads((folder / "cases.json").read_text())
-        assert written["model_sha256"] == entry["model_sha256"]
-        for case in written["cases"]:
-            assert case["true_label"] != case["predicted_label"]
-            assert (case["probability"] >= entry["threshold"]) == (case["predicted_label"] == "PNEUMONIA")
+        gallery = json.loads((folder / "mistakes.json").read_text())
+        threshold = json.loads(project.call("registry", "show", str(entry["version"]), "--json"))["record"]["threshold"]
+        assert gallery["model_sha256"] == entry["model_sha256"]
+        for mistake in gallery["mistakes"]:
+            assert mistake["true_label"] != mistake["predicted_label"]
+            assert (mistake["probability"] >= threshold) == (mistake["predicted_label"] == "PNEUMONIA")
 
 
 def test_methods_are_compared_on_both_models_and_against_the_lesions(project):
@@ -80,11 +81,11 @@ def test_methods_are_compared_on_both_models_and_against_the_lesions(project):
         assert model["radiographs"] == 6
         for picture in model["pictures"].values():
             assert (project.root / "reports" / "heatmaps" / picture).stat().st_size > 0
-    assert any(method["truth"] for model in models for method in model["methods"])
+    assert any(method["localization"] for model in models for method in model["methods"])
     assert "baseline v1" in (project.root / "reports" / "explanations.html").read_text()
 
 
-def test_measures_of_heatmaps_are_kept(project):
+def test_finished_measurements_of_heatmaps_are_not_repeated(project):
     assert project.call("heatmaps").count("(measured before)") == 2
 
 
@@ -98,8 +99,8 @@ def test_any_radiograph_is_explained_by_several_methods(project):
     assert len(list((project.root / "reports" / "explained").glob("*-v2.png"))) == 2
 
 
-def test_what_is_no_radiograph_is_one_clear_line_and_nothing_is_explained(project, tmp_path):
-    (tmp_path / "note.txt").write_text("no radiograph")
+def test_a_file_that_is_not_a_radiograph_is_refused_in_one_line_and_nothing_is_explained(project, tmp_path):
+    (tmp_path / "note.txt").write_text("not a radiograph")
     radiograph = next((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))
     arguments = ("explain", str(radiograph), str(tmp_path / "note.txt"), "--report.directory", str(tmp_path / "reports"))
     done = project.attempt(*arguments)
@@ -114,7 +115,7 @@ def test_promote_makes_another_model_the_champion(project):
     assert json.loads(project.call("registry", "show", "champion", "--json"))["record"]["recipe"] == "weighted"
 
 
-def test_a_stage_killed_in_training_lists_nothing_and_the_rerun_gives_the_model_of_an_unbroken_run(project, tmp_path):
+def test_a_stage_killed_in_training_lists_nothing_and_its_rerun_gives_the_model_of_an_uninterrupted_run(project, tmp_path):
     other = Project(tmp_path, SETTINGS)
     killed = other.start("baseline")
     while not list(tmp_path.glob("models/training/baseline-*/state/epoch-*[0-9]")):
@@ -123,14 +124,17 @@ def test_a_stage_killed_in_training_lists_nothing_and_the_rerun_gives_the_model_
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert registered(other) == []
-    assert "Continuing after epoch" in other.run("baseline")
-    again, unbroken = registered(other)[0], registered(project)[0]
-    assert (again["test_auroc"], again["threshold"]) == (unbroken["test_auroc"], unbroken["threshold"])
+    assert "Resuming after epoch" in other.run("baseline")
+    resumed, uninterrupted = (json.loads(one.call("registry", "show", "1", "--json"))["record"] for one in (other, project))
+    for name in ("threshold", "temperature", "test", "validation", "validation_shifted"):
+        assert resumed[name] == uninterrupted[name]
 
 
 @pytest.mark.parametrize("stage", ["gradcam", "heatmaps", "report"])
-def test_heatmaps_and_report_without_a_model_say_what_to_do(stage, tmp_path, monkeypatch, capsys):
+def test_heatmaps_and_report_without_a_model_end_in_one_line_with_the_remedy(stage, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("PNEUMO_DATA", raising=False)
     assert main([stage, "--config", str(Project(tmp_path, SETTINGS).file)]) == 2
-    assert "run `make train` first" in capsys.readouterr().err
+    line = capsys.readouterr().err
+    assert "run `make train` first" in line
+    assert line.count("\n") == 1
     assert not (tmp_path / "reports").exists()

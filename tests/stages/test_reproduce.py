@@ -20,7 +20,7 @@ def changed(group, name, value):
     return observed
 
 
-def test_no_drift_where_all_is_as_expected():
+def test_equal_figures_are_no_drift():
     assert drifts(OBSERVED, OBSERVED) == []
 
 
@@ -35,12 +35,12 @@ def test_no_drift_where_all_is_as_expected():
         ("training", "loss_of_epoch_1", float("nan")),
     ],
 )
-def test_what_drifted_is_named_with_both_figures(group, name, value):
+def test_a_drift_is_named_with_both_figures(group, name, value):
     (drift,) = drifts(changed(group, name, value), OBSERVED)
     assert drift.startswith(f"{name} is {value}, expected {OBSERVED[group].get(name)}")
 
 
-def test_rounding_on_another_processor_is_no_drift():
+def test_a_difference_within_the_tolerance_is_no_drift():
     assert drifts(changed("rounding", "initial_weights_norm", 12.5002), OBSERVED) == []
     assert drifts(changed("training", "loss_of_epoch_1", 0.615), OBSERVED) == []
 
@@ -68,7 +68,7 @@ def reproduce(folder, *settings):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("reproduce")
     done = reproduce(folder, "--reproduce.update", "true")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((folder / "expected" / "phantom.json").read_text())
@@ -76,20 +76,20 @@ def written(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_same_study_is_green(written):
+def test_the_same_training_passes(written):
     done = reproduce(written)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "identical to the last bit" in done.stdout
 
 
 @pytest.mark.slow
-def test_a_changed_seed_is_red_and_named(written):
+def test_a_changed_seed_fails_and_is_named(written):
     done = reproduce(written, "--reproduce.recipe.fit.seed", "1")
     assert done.returncode == 1
     assert any(line.startswith("DRIFT") and "initial_first_weight" in line for line in done.stdout.splitlines())
 
 
-# What is changed in the cohort, its phantom or the recipe, and what must then drift; the first is unchanged.
+# Changes of the protocol, the phantom and the recipe, and the figure that must then drift; the first changes nothing.
 CHANGES = (
     ({}, {}, {}, None),
     ({"seed": 1}, {}, {}, "parts"),
@@ -98,7 +98,7 @@ CHANGES = (
     ({}, {}, {"augmentation": {"gamma_log_range": 0.12}}, "first_batch"),
     ({}, {"seed": 1}, {}, "pixels"),
 )
-# All in one process, which starts once; one of its own, since determinism cannot be switched off again.
+# In one process, which starts once; in another than this one, since determinism cannot be switched off again.
 OBSERVE_EACH = """
 import json, sys
 from pneumo.config import Config
@@ -114,10 +114,11 @@ def observed_after_changes(tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("changes"))
     settings = [
         {
-            "cohort": {"cache_dir": directory, "phantom": {"patients": 60, "size_px": 64, **phantom}, **cohort},
+            "cohort": {"cache_dir": directory, "phantom": {"patients": 60, "size_px": 64, **phantom}},
+            "protocol": protocol,
             "reproduce": {"recipe": {"fit": {"epochs": 1}, **recipe}},
         }
-        for cohort, phantom, recipe, _ in CHANGES
+        for protocol, phantom, recipe, _ in CHANGES
     ]
     environment = {"PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-c", OBSERVE_EACH]
@@ -128,12 +129,12 @@ def observed_after_changes(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, len(CHANGES)))
 def test_a_changed_partition_or_preprocessing_is_named(observed_after_changes, number):
-    found = drifts(observed_after_changes[number], observed_after_changes[0])
-    assert any(drift.startswith(CHANGES[number][-1]) for drift in found)
+    messages = drifts(observed_after_changes[number], observed_after_changes[0])
+    assert any(message.startswith(CHANGES[number][-1]) for message in messages)
 
 
 @pytest.mark.slow
-def test_a_cohort_without_expectations_is_said_to_have_none(tmp_path):
+def test_a_cohort_without_expectations_is_refused(tmp_path):
     done = reproduce(tmp_path)
     assert done.returncode == 2
     assert "no expectations for this cohort yet" in done.stderr

@@ -1,4 +1,4 @@
-"""The backbone's stages as a user runs them: commands in, registry, search and report out."""
+"""The stages `resnet50` and `heads`, and what the heatmaps and the report show of their model."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ head_search: {{points: 2, epochs: 2, layers: 2}}
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     root = tmp_path_factory.mktemp("project")
-    # Without whatever weights lie in the machine's own cache.
+    # A cache without weights, whatever the cache of this machine holds.
     project = Project(root, SETTINGS, KERAS_HOME=str(root / "keras"))
     project.run_all("prepare", "resnet50", "gradcam", "report")
     return project
@@ -38,9 +38,9 @@ def project(tmp_path_factory):
 def test_the_model_is_registered_explained_and_reported_with_both_phases(project):
     (entry,) = json.loads(project.call("registry", "list", "--json"))
     assert (entry["recipe"], entry["synthetic"]) == ("resnet50", True)
-    for case in json.loads((project.root / "reports" / "gradcam" / "resnet50-v1" / "cases.json").read_text())["cases"]:
-        assert case["layer"] == "conv5_block3_out"
-    assert "Phases of resnet50 v1" in (project.root / "reports" / "index.html").read_text()
+    for mistake in json.loads((project.root / "reports" / "gradcam" / "resnet50-v1" / "mistakes.json").read_text())["mistakes"]:
+        assert mistake["layer"] == "conv5_block3_out"
+    assert "Training phases of resnet50 v1" in (project.root / "reports" / "index.html").read_text()
     (model,) = json.loads((project.root / "reports" / "metrics.json").read_text())["models"]
     assert [phase["epochs"] for phase in model["phases"]] == [2, 1]
     assert len(model["history"]["loss"]) == 3
@@ -52,10 +52,10 @@ def test_heads_reuses_the_features_and_writes_a_recipe_that_resnet50_takes(proje
     assert {file.name: file.stat().st_ino for file in project.root.glob("data/cache/features/*.npy")} == before
     settings_file = Path(next(line for line in printed.splitlines() if line.startswith("Next: ")).rpartition(" ")[2])
     assert yaml.safe_load(settings_file.read_text())["resnet50"]["image_size_px"] == 32
-    assert len(json.loads(settings_file.with_suffix(".json").read_text())["tried"]) == 4
+    assert len(json.loads(settings_file.with_suffix(".json").read_text())["evaluated"]) == 4
 
 
-def test_without_the_imagenet_weights_the_command_ends_in_one_line_that_says_what_to_do(project):
+def test_without_the_imagenet_weights_the_command_ends_in_one_line_with_the_remedy(project):
     done = project.attempt("resnet50", "--resnet50.network.weights", "imagenet")
     if done.returncode == 0:
         pytest.skip("there is a network, and the weights were fetched")

@@ -14,8 +14,8 @@ from pneumo.config import Augmentation, Cnn, Fit
 from pneumo.errors import UserError
 from pneumo.nets import cnn
 from pneumo.radiographs.batches import evaluation_batches, training_batches
-from pneumo.training.fit import compile_model, cosine_rate, fit
-from pneumo.training.precision import choose_precision, prepare
+from pneumo.training.fit import FitData, compile_model, cosine_rate, fit
+from pneumo.training.precision import prepare
 
 FIT = Fit(
     epochs=6,
@@ -29,7 +29,7 @@ FIT = Fit(
 
 
 def radiographs(count=64, side_px=16):
-    """Noise with a bright left half where positive: learnt in a few steps, yet not at once."""
+    """Noise with a brighter left half where positive: learned in a few steps, but not in the first."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 200, (count, side_px, side_px), dtype=np.uint8)
     y_true = np.arange(count) % 2
@@ -43,26 +43,23 @@ def train(directory, settings=FIT, console=None):
     prepare(settings)
     model = cnn.build(Cnn(filters=(4,), dense_units=8, dense_dropout=0.3), 16)
     compile_model(model, settings)
-    return fit(
-        model,
-        lambda epochs: training_batches(
+    data = FitData(
+        training=lambda epochs: training_batches(
             pixels, rows, y_true[rows], augmentation=Augmentation(), batch_size=16, epochs=epochs, seed=settings.seed
         ),
-        evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16),
-        settings,
-        steps_per_epoch=3,
+        validation=evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16),
+        training_images=48,
         class_weight={0: 1.0, 1: 1.5},
-        directory=directory,
-        console=console or Console(file=io.StringIO()),
     )
+    return fit(model, data, settings, directory, console or Console(file=io.StringIO()))
 
 
 def weights(model):
     return [weight.numpy() for weight in model.weights if "seed" not in weight.path]
 
 
-def test_a_training_killed_after_an_epoch_ends_with_the_same_bits_as_one_left_alone(tmp_path):
-    whole, history, _ = train(tmp_path / "whole")
+def test_a_killed_and_resumed_training_ends_with_the_same_bits_as_an_uninterrupted_one(tmp_path):
+    uninterrupted = train(tmp_path / "uninterrupted")
     killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed")])
     while not list(tmp_path.glob("killed/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the training ended before it could be killed"
@@ -70,10 +67,10 @@ def test_a_training_killed_after_an_epoch_ends_with_the_same_bits_as_one_left_al
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     output = io.StringIO()
-    resumed, history_resumed, _ = train(tmp_path / "killed", console=Console(file=output))
-    assert "Continuing after epoch" in output.getvalue()
-    assert history_resumed == history
-    for one, other in zip(weights(resumed), weights(whole), strict=True):
+    resumed = train(tmp_path / "killed", console=Console(file=output))
+    assert "Resuming after epoch" in output.getvalue()
+    assert resumed.history == uninterrupted.history
+    for one, other in zip(weights(resumed.model), weights(uninterrupted.model), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -92,99 +89,67 @@ train(Path(sys.argv[1]))
 
 
 def test_a_finished_training_is_not_trained_again(tmp_path):
-    first, history, seconds = train(tmp_path)
-    again, history_again, seconds_again = train(tmp_path)
-    assert (history_again, seconds_again) == (history, seconds)
-    for one, other in zip(weights(first), weights(again), strict=True):
+    first, again = train(tmp_path), train(tmp_path)
+    assert (again.history, again.seconds) == (first.history, first.seconds)
+    for one, other in zip(weights(first.model), weights(again.model), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_early_stopping_returns_the_best_epoch(tmp_path):
     settings = FIT.model_copy(update={"learning_rate": 0.3, "epochs": 12, "plateau_patience": None})
-    model, history, _ = train(tmp_path, settings)
-    losses = history["val_loss"]
-    assert len(losses) < 12, "nothing stopped this training"
+    fitted = train(tmp_path, settings)
+    losses = fitted.history["val_loss"]
+    assert len(losses) < 12, "the training was not stopped early"
     assert len(losses) - 1 - int(np.argmin(losses)) == settings.early_stopping_patience
     pixels, y_true = radiographs()
-    compile_model(model, settings)
-    loss = model.evaluate(evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16), verbose=0)[0]
+    compile_model(fitted.model, settings)
+    loss = fitted.model.evaluate(evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16), verbose=0)[0]
     assert loss == pytest.approx(min(losses), abs=1e-6)
 
 
 def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
     settings = FIT.model_copy(update={"learning_rate": 0.3, "early_stopping_patience": None})
-    _, history, _ = train(tmp_path, settings)
-    rates = history["learning_rate"]
+    rates = train(tmp_path, settings).history["learning_rate"]
     assert rates[0] == pytest.approx(0.3)
     assert min(rates) <= 0.3 * settings.plateau_factor * 1.001
     for before, after in itertools.pairwise(rates):
         assert after == pytest.approx(before) or after == pytest.approx(before * settings.plateau_factor)
 
 
-def test_the_cosine_schedule_rises_and_falls_to_nothing_and_is_recorded(tmp_path):
+def test_the_cosine_schedule_rises_and_falls_to_zero_and_is_recorded(tmp_path):
     settings = Fit(epochs=6, batch_size=16, optimizer="adamw", schedule="cosine", precision="float32")
-    _, history, _ = train(tmp_path, settings)
-    rates = history["learning_rate"]
+    rates = train(tmp_path, settings).history["learning_rate"]
     assert rates == pytest.approx([cosine_rate(settings, epoch) for epoch in range(6)])
     assert rates[0] < rates[1] < rates[2] <= settings.learning_rate
     assert rates[2] > rates[3] > rates[4] > rates[5]
     assert cosine_rate(settings, settings.epochs) == pytest.approx(0)
 
 
-def test_smoothed_targets_keep_a_network_from_certainty(tmp_path):
+def test_label_smoothing_keeps_probabilities_away_from_0_and_1(tmp_path):
     fast = Fit(epochs=6, batch_size=16, optimizer="adam", learning_rate=0.03, precision="float32")
-    sure, doubtful = (
-        train(tmp_path / str(smoothing), fast.model_copy(update={"label_smoothing": smoothing}))[0] for smoothing in (0, 0.5)
+    sharp, smooth = (
+        train(tmp_path / str(smoothing), fast.model_copy(update={"label_smoothing": smoothing})).model for smoothing in (0, 0.5)
     )
     pixels, _ = radiographs()
-    certainty = [float(np.abs(model.predict(pixels[..., None], verbose=0) - 0.5).mean()) for model in (sure, doubtful)]
-    assert certainty[1] < certainty[0]
+    confidence = [float(np.abs(model.predict(pixels[..., None], verbose=0) - 0.5).mean()) for model in (sharp, smooth)]
+    assert confidence[1] < confidence[0]
 
 
-def test_a_loss_that_is_no_number_ends_in_one_clear_line(tmp_path):
+def test_a_loss_that_is_not_a_number_ends_the_training_with_one_line(tmp_path):
     settings = FIT.model_copy(update={"learning_rate": 1.0, "optimizer": "rmsprop"})
     pixels, y_true = radiographs()
     model = cnn.build(Cnn(filters=(4,), dense_units=8), 16)
     model.get_layer("logit").bias.assign([np.nan])
     compile_model(model, settings)
     batches = evaluation_batches(pixels, np.arange(64), y_true, batch_size=16)
-    with pytest.raises(UserError, match=r"no longer a number in epoch 1 .* nothing was registered; lower `fit.learning_rate`"):
-        fit(
-            model,
-            lambda _: batches,
-            batches,
-            settings,
-            steps_per_epoch=4,
-            class_weight=None,
-            directory=tmp_path,
-            console=Console(file=io.StringIO()),
-        )
+    with pytest.raises(UserError, match=r"is not a number in epoch 1 .* nothing was registered; lower `fit.learning_rate`"):
+        fit(model, FitData(lambda _: batches, batches, 64, None), settings, tmp_path, Console(file=io.StringIO()))
     assert not list(tmp_path.glob("state/epoch-*"))
 
 
 def test_tensorboard_logs_are_written(tmp_path):
     train(tmp_path, FIT.model_copy(update={"epochs": 1}))
     assert list(tmp_path.glob("tensorboard/train/events.out.tfevents.*"))
-
-
-@pytest.mark.parametrize(
-    ("flags", "policy"),
-    [
-        ("flags : fpu avx512_bf16 sse", "mixed_bfloat16"),
-        ("flags : amx_bf16", "mixed_bfloat16"),
-        ("flags : avx2 avx512f", "float32"),
-    ],
-)
-def test_bfloat16_is_chosen_where_the_processor_computes_in_it(tmp_path, flags, policy):
-    (tmp_path / "cpuinfo").write_text(flags)
-    chosen = choose_precision("auto", tmp_path / "cpuinfo")
-    assert chosen.policy == policy
-    assert "processor has" in chosen.reason
-    assert choose_precision("float32", tmp_path / "cpuinfo").policy == "float32"
-
-
-def test_an_unknown_processor_computes_in_float32(tmp_path):
-    assert choose_precision("auto", tmp_path / "absent").policy == "float32"
 
 
 @pytest.fixture(autouse=True)

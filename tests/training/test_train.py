@@ -1,33 +1,78 @@
+"""How the class of a recipe decides what is built and trained."""
+
 import io
 
-import filelock
+import keras
 import numpy as np
-import pandas as pd
 import pytest
 from rich.console import Console
 
-from pneumo.config import Cnn, Config, Fit, Recipe
+from pneumo.config import Cnn, CnnRecipe, Config, Fit, Network, Recipe
 from pneumo.errors import UserError
-from pneumo.evaluation.scores import evaluate
+from pneumo.nets import build_network
 from pneumo.registry import Registry
-from pneumo.training.dataset import load
+from pneumo.training.fit import Trained
 from pneumo.training.precision import prepare
-from pneumo.training.predict import class_weight, predict
-from pneumo.training.register import describe_partition, register
-from pneumo.training.train import train
+from pneumo.training.register import register
+from pneumo.training.run import load_run
+from pneumo.training.train import train, train_recipe
 
-RECIPE = Recipe(
-    image_size_px=16,
-    network=Cnn(filters=(4,), dense_units=4),
-    fit=Fit(epochs=1, batch_size=4, class_weights="balanced", precision="float32"),
-)
+
+class GreyLevels(Network):
+    """A network that a new module would add: a dense layer on the mean and the maximum of the grey values."""
+
+    units: int = 3
+    """Units of the dense layer."""
+
+    @property
+    def preprocessing(self):
+        return "rescaled to 0..1"
+
+
+class GreyLevelsRecipe(Recipe):
+    network: GreyLevels = GreyLevels()
+
+
+@build_network.register
+def _(settings: GreyLevels, image_size_px: int, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((image_size_px, image_size_px, 1))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x), keras.layers.GlobalMaxPooling2D()(x)])
+    x = keras.layers.Dense(settings.units, activation="relu", name="dense")(x)
+    logit = keras.layers.Dense(1, dtype="float32", name="logit")(x)
+    return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32", name="probability")(logit))
+
+
+class ConstantRecipe(GreyLevelsRecipe):
+    """A recipe with its own way of training: none."""
+
+
+@train_recipe.register
+def _(recipe: ConstantRecipe, run, console) -> Trained:
+    console.print(f"{run.name} is not trained")
+    model = build_network(recipe.network, recipe.image_size_px, recipe.fit.seed)
+    model.get_layer("logit").set_weights([np.zeros((recipe.network.units, 1)), np.zeros(1)])
+    return Trained(model, {}, 0.0)
+
+
+class UnknownNetwork(Network):
+    """Settings for which no network is registered."""
+
+
+class UnknownRecipe(Recipe):
+    network: UnknownNetwork = UnknownNetwork()
+
+
+FIT = Fit(epochs=2, batch_size=4, precision="float32", class_weights="balanced")
 
 
 @pytest.fixture
 def config(tmp_path, kermany_folder):
     return Config(
         data=kermany_folder,
-        cohort={"cache_dir": tmp_path / "data", "validation_fraction": 0.3},
+        cohort={"cache_dir": tmp_path / "data"},
+        protocol={"validation_fraction": 0.3},
         registry={"directory": tmp_path / "models"},
     )
 
@@ -37,51 +82,41 @@ def console():
     return Console(file=io.StringIO(), width=200)
 
 
-def test_balanced_weights_are_those_documented_for_the_official_train_split():
-    weights = class_weight(np.repeat([0, 1], [1341, 3875]))
-    assert weights == pytest.approx({0: 1.9448173005219984, 1: 0.6730322580645162})
-
-
-def test_a_study_goes_from_radiographs_to_a_registered_model(config, console):
-    study = load(config, "tiny", RECIPE, console)
-    precision = prepare(RECIPE.fit)
-    trained = train(study, console)
+def trained_and_registered(config, recipe, console):
+    """What a stage does with a recipe."""
+    precision = prepare(recipe.fit)
+    run = load_run(config, "new", recipe, console)
     registry = Registry(config.registry)
-    entry = register(study, trained, precision, registry, console)
-    record = registry.record(entry)
-    assert not record.synthetic
-    assert record.data_name == "chest_xray"
-    assert record.partition == describe_partition(study)
-    assert record.partition["test"]["NORMAL"] == {"images": 2, "patients": 2}
-    test = registry.predictions(entry, "test")
-    pd.testing.assert_frame_equal(test, predict(study, registry.load(entry), "test"))
-    subtype = study.cohort.table.set_index("path").loc[test["path"], "subtype"]
-    assert record.test == evaluate(test["y_true"], test["y_score"], subtype, record.threshold)
-    assert record.threshold == record.thresholds[RECIPE.threshold_rule], "the threshold is not the one of the recipe's rule"
-    assert record.settings == RECIPE.model_dump(mode="json")
-    assert not (study.directory / "state").exists()
-    assert "test, 6 radiographs" in console.file.getvalue()
+    entry = register(run, train(run, console), precision, registry, console)
+    return registry.record(entry), registry.load(entry)
 
 
-def test_no_patient_of_one_part_is_in_another(config, console):
-    study = load(config, "tiny", RECIPE, console)
-    parts = study.cohort.table.groupby(study.parts)["patient"].agg(set)
-    assert not parts["training"] & parts["validation"]
-    assert not (parts["training"] | parts["validation"]) & parts["test"]
+def test_a_new_recipe_needs_its_settings_and_its_network_alone(config, console):
+    recipe = GreyLevelsRecipe(image_size_px=16, network=GreyLevels(units=5), fit=FIT)
+    record, model = trained_and_registered(config, recipe, console)
+    assert len(record.history["loss"]) == 2
+    assert record.settings["network"] == {"units": 5}
+    assert record.preprocessing == "grey values 0..255 in one channel, rescaled to 0..1 inside the model"
+    assert record.parameters == 3 * 5 + 6
+    assert model.get_layer("dense").units == 5
+    initial = build_network(recipe.network, 16, FIT.seed)
+    assert not np.array_equal(model.get_layer("dense").kernel, initial.get_layer("dense").kernel), "nothing was trained"
 
 
-def test_another_recipe_cohort_or_partition_is_another_training(config, console):
-    directories = {
-        load(config, "tiny", RECIPE, console).directory,
-        load(config, "tiny", RECIPE.model_copy(update={"image_size_px": 18}), console).directory,
-        load(config.model_copy(update={"cohort": config.cohort.model_copy(update={"seed": 3})}), "tiny", RECIPE, console).directory,
-    }
-    assert len(directories) == 3
+def test_a_recipe_may_register_its_own_way_of_training(config, console):
+    record, model = trained_and_registered(config, ConstantRecipe(image_size_px=16, fit=FIT), console)
+    assert "new is not trained" in console.file.getvalue()
+    assert (record.history, record.training_seconds) == ({}, 0)
+    assert model.predict(np.zeros((1, 16, 16, 1)), verbose=0) == 0.5
 
 
-def test_the_same_training_twice_at_once_is_refused(config, console):
-    study = load(config, "tiny", RECIPE, console)
+def test_a_recipe_without_a_network_is_named(config, console):
+    with pytest.raises(TypeError, match="no network is registered for UnknownNetwork"):
+        train(load_run(config, "new", UnknownRecipe(image_size_px=16), console), console)
 
-    study.directory.mkdir(parents=True)
-    with filelock.FileLock(study.directory / "lock"), pytest.raises(UserError, match="Another process is training this very study"):
-        train(study, console)
+
+def test_a_network_too_deep_for_its_image_is_refused(config, console):
+    recipe = CnnRecipe(image_size_px=16, network=Cnn(filters=(4, 4, 4, 4)))
+    message = r"tiny: the network cannot be built for 16 px .*; raise image_size_px or shorten network.filters"
+    with pytest.raises(UserError, match=message):
+        train(load_run(config, "tiny", recipe, console), console)

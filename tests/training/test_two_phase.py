@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pneumo.config import Augmentation, Backbone, Config, Fit, Transfer
+from pneumo.config import Augmentation, Backbone, Config, Fit, TransferRecipe
 from pneumo.nets import backbone
 from pneumo.registry import Registry
-from pneumo.training.dataset import load
 from pneumo.training.precision import prepare
 from pneumo.training.register import register
+from pneumo.training.run import load_run
 from pneumo.training.train import train
 
-RECIPE = Transfer(
+RECIPE = TransferRecipe(
     image_size_px=32,
     augmentation=Augmentation(rotation_degrees=5),
     network=Backbone(weights="none", head_units=(8,), unfrozen_fraction=0.05),
@@ -39,7 +39,7 @@ RECIPE = Transfer(
 
 @pytest.fixture(scope="module")
 def radiographs(tmp_path_factory):
-    """Noise for eight patients a class, one radiograph each."""
+    """Noise; eight train patients of each class, with one radiograph each."""
     root = tmp_path_factory.mktemp("radiographs") / "chest_xray"
     random = np.random.default_rng(0)
     for split, numbers in (("train", range(8)), ("val", range(8, 9)), ("test", range(9, 11))):
@@ -52,15 +52,15 @@ def radiographs(tmp_path_factory):
 
 
 def config(radiographs, root):
-    cohort = {"cache_dir": root / "data", "validation_fraction": 0.25}
-    return Config(data=radiographs, cohort=cohort, registry={"directory": root / "models"})
+    cohort, protocol = {"cache_dir": root / "data"}, {"validation_fraction": 0.25}
+    return Config(data=radiographs, cohort=cohort, protocol=protocol, registry={"directory": root / "models"})
 
 
-def run(radiographs, root, console=None):
+def load_and_train(radiographs, root, console=None):
     """Train as the stage does."""
     prepare(RECIPE.fit)
-    study = load(config(radiographs, root), "resnet50", RECIPE, Console(quiet=True))
-    return study, train(study, console or Console(quiet=True))
+    run = load_run(config(radiographs, root), "resnet50", RECIPE, Console(quiet=True))
+    return run, train(run, console or Console(quiet=True))
 
 
 def weights(model):
@@ -68,26 +68,26 @@ def weights(model):
 
 
 @pytest.fixture(scope="module")
-def unbroken(radiographs, tmp_path_factory):
-    root = tmp_path_factory.mktemp("unbroken")
-    return root, *run(radiographs, root)
+def uninterrupted(radiographs, tmp_path_factory):
+    root = tmp_path_factory.mktemp("uninterrupted")
+    return root, *load_and_train(radiographs, root)
 
 
-def test_only_unfrozen_layers_change_and_no_statistics(unbroken):
-    _, _, trained = unbroken
+def test_only_unfrozen_layers_change_and_no_statistics(uninterrupted):
+    _, _, trained = uninterrupted
     keras.utils.set_random_seed(RECIPE.fit.seed)
     untrained = backbone.build(RECIPE.network, RECIPE.image_size_px)
     backbone.unfreeze(untrained, RECIPE.network.unfrozen_fraction)
     pairs = zip(untrained.get_layer(backbone.BACKBONE).weights, trained.model.get_layer(backbone.BACKBONE).weights, strict=True)
-    # Each convolution's kernel and bias, where the layer was let go; batch normalisation and all below: to the bit as they came.
+    # Kernel and bias of each unfrozen convolution; batch normalization and all layers below are equal to the last bit.
     changed = [before.path for before, after in pairs if not np.array_equal(before.numpy(), after.numpy())]
     unfrozen = [weight.path for weight in untrained.get_layer(backbone.BACKBONE).trainable_weights]
     assert changed == unfrozen
     assert unfrozen == [f"conv5_block3_{number}_conv/{name}" for number in (2, 3) for name in ("kernel", "bias")]
 
 
-def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(unbroken, radiographs):
-    root, study, trained = unbroken
+def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(uninterrupted, radiographs):
+    root, run, trained = uninterrupted
     first, second = trained.phases
     assert (first.name, second.name) == ("head", "fine-tuning")
     assert (first.epochs, second.epochs) == (3, 2)
@@ -96,14 +96,14 @@ def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(un
     assert trained.history["val_loss"] == first.history["val_loss"] + second.history["val_loss"]
     assert trained.seconds == first.seconds + second.seconds
     registry = Registry(config(radiographs, root).registry)
-    entry = register(study, trained, prepare(RECIPE.fit), registry, Console(quiet=True))
+    entry = register(run, trained, prepare(RECIPE.fit), registry, Console(quiet=True))
     record = registry.record(entry)
     assert record.phases == trained.phases
-    # A phase is reported at its own Youden threshold, the model at the one it is locked at: all else is the same evaluation.
+    # A phase is evaluated at its own Youden threshold, the model at its locked threshold; all else is equal.
     last = record.phases[-1].validation
     assert last.model_copy(update={"locked": record.validation.locked}) == record.validation
-    assert "prepared for ResNet50 inside the model" in record.preprocessing
-    assert not list(study.directory.rglob("state"))
+    assert "preprocessed for ResNet50 inside the model" in record.preprocessing
+    assert not list(run.directory.rglob("state"))
     reloaded = registry.load(entry)
     for one, other in zip(weights(reloaded), weights(trained.model), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -112,31 +112,33 @@ def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(un
 KILLED_TRAINING = """
 import sys, time
 from pathlib import Path
-from tests.training.test_two_phase import run
+from tests.training.test_two_phase import load_and_train
 from pneumo.training.resume import TrainingState
 
 # Slowed down after each epoch, so that the kill comes before the end.
 finish = TrainingState.on_epoch_end
 TrainingState.on_epoch_end = lambda self, *args: (finish(self, *args), time.sleep(2))
-run(*map(Path, sys.argv[1:]))
+load_and_train(*map(Path, sys.argv[1:]))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["head", "fine-tuning"])
-def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_one_left_alone(unbroken, radiographs, tmp_path, phase):
+def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninterrupted_one(
+    uninterrupted, radiographs, tmp_path, phase
+):
     killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(radiographs), str(tmp_path)])
     while not list(tmp_path.glob(f"models/training/*/*/{phase}/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the training ended before it could be killed"
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    # Whatever is drawn at random in between must not matter.
+    # Random draws in between make no difference.
     keras.utils.set_random_seed(99)
     console = Console(file=io.StringIO())
-    _, resumed = run(radiographs, tmp_path, console)
-    assert "Continuing after epoch 1 of" in console.file.getvalue()
-    expected = unbroken[2]
+    _, resumed = load_and_train(radiographs, tmp_path, console)
+    assert "Resuming after epoch 1 of" in console.file.getvalue()
+    expected = uninterrupted[2]
     assert resumed.history == expected.history
     for one, other in zip(weights(resumed.model), weights(expected.model), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,0 +1,59 @@
+"""All radiographs of a cohort at one size: decoded once, then memory-mapped."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import PIL
+from filelock import FileLock
+
+from pneumo.config import Resize
+from pneumo.files import open_atomically, writing
+from pneumo.parallel import in_parallel
+from pneumo.radiographs.decode import VERSION, decode_indexed
+
+
+def pixel_cache(folder: Path, root: Path, paths: Sequence[str], fingerprint: str, *, size_px: int, resize: Resize) -> np.memmap:
+    """Memory-mapped pixels, (N, size_px, size_px) uint8, read-only, of the radiographs at `paths` below `root`; cached in `folder`.
+
+    A missing or damaged cache is built first. Its name holds a hash of everything that decides the pixels, such as the fingerprint
+    of the radiographs' content, so an outdated cache is never read; it is deleted when a new one is built. Two processes that need
+    the same cache build it once: the second waits.
+
+    Raises:
+        UserError: full disk or missing permission, or a radiograph that has become unreadable since the cohort was indexed.
+    """
+    identity = f"{fingerprint} {VERSION} Pillow {PIL.__version__}"
+    stem = f"pixels-{size_px}-{resize}"
+    file = folder / f"{stem}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.npy"
+    shape = (len(paths), size_px, size_px)
+    with writing(folder, "cohort.cache_dir"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{stem}.lock"):
+            pixels = _memory_map(file, shape)
+            if pixels is None:
+                for outdated in set(folder.glob(f"*{stem}-*")) - {file}:  # of other content, or incomplete because a run was killed
+                    outdated.unlink()
+                _write(file, shape, root, paths, resize)
+                pixels = np.lib.format.open_memmap(file, mode="r")
+            return pixels
+
+
+def _memory_map(file: Path, shape: tuple[int, int, int]) -> np.memmap | None:
+    """The cached array; None where the file is missing, truncated or something else."""
+    try:
+        pixels = np.lib.format.open_memmap(file, mode="r")
+    except (FileNotFoundError, ValueError):
+        return None
+    return pixels if pixels.shape == shape and pixels.dtype == np.uint8 else None
+
+
+def _write(file: Path, shape: tuple[int, int, int], root: Path, paths: Sequence[str], resize: Resize) -> None:
+    """Write an .npy file radiograph by radiograph: on a full disk a memory map would crash (SIGBUS) instead of raising an error."""
+    size_px = shape[-1]
+    with open_atomically(file) as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for pixels in in_parallel(partial(decode_indexed, root, size_px, resize), paths, f"Decoding radiographs at {size_px} px"):
+            stream.write(pixels.tobytes())

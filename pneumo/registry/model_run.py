@@ -1,0 +1,66 @@
+"""The MLflow run of a finished training: the model with its record, predictions and figures, not listed yet.
+
+Importing this module imports MLflow and Keras.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import mlflow
+import mlflow.keras
+import numpy as np
+import pandas as pd
+from mlflow.entities import Metric
+from mlflow.models import ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.types import Schema, TensorSpec
+
+from pneumo.evaluation.scores import PARTS
+from pneumo.registry import runs
+from pneumo.results.model import ModelRecord
+
+REQUIREMENTS = ("keras", "tensorflow", "numpy")
+"""Packages that predicting with a model needs."""
+
+
+def log_model(
+    record: ModelRecord, model: keras.Model, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]
+) -> tuple[ModelInfo, str]:
+    """Log a run with parameters, learning curves, scores, files and the model, and return also the SHA-256 of the model file."""
+    parameters = set(ModelRecord.model_fields) - {"history", "phases", *PARTS}
+    tables = {runs.predictions_file(part): table for part, table in predictions.items()}
+    with runs.start_run(record.recipe, {}) as run, tempfile.TemporaryDirectory() as folder:
+        runs.log_record(record, runs.RECORD, parameters, tables, figures)
+        mlflow.MlflowClient().log_batch(run.info.run_id, metrics=_metrics(record))
+        logged = mlflow.keras.log_model(
+            # The same layers without an optimizer, whose moments would make the file two to three times as large.
+            keras.Model(model.inputs, model.outputs, name=model.name),
+            name=record.recipe,
+            tags=runs.SOURCE_TAGS,
+            signature=_signature(model),
+            # Without this MLflow infers them, which takes a quarter of a minute.
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+        )
+        stored = mlflow.artifacts.download_artifacts(artifact_uri=f"{logged.artifact_path}/{runs.MODEL}", dst_path=folder)
+        return logged, runs.sha256(Path(stored))
+
+
+def _metrics(record: ModelRecord) -> list[Metric]:
+    """Learning curves, from step 1 on, and the final scores at step 0, which MLflow shows with the model."""
+    now = int(time.time() * 1000)
+    curves = [Metric(name, value, now, epoch) for name, values in record.history.items() for epoch, value in enumerate(values, 1)]
+    nested: dict[str, Any] = {part: getattr(record, part).model_dump() for part in PARTS}
+    scores = pd.json_normalize(nested, sep="_").to_dict("records")[0]
+    return curves + [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
+
+
+def _signature(model: keras.Model) -> ModelSignature:
+    def schema(tensor: keras.KerasTensor) -> Schema:
+        return Schema([TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]))])
+
+    return ModelSignature(inputs=schema(model.inputs[0]), outputs=schema(model.outputs[0]))

@@ -1,0 +1,75 @@
+"""Content of the report: statistics, figures and results, by the names that the templates use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pneumo.figures.drawing import Picture
+from pneumo.report.explanations_page import ExplanationsSection, explanations_section
+from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_accesses
+from pneumo.report.pictures import ModelSection, Pictures, draw_pictures, model_section
+from pneumo.report.saved_results import AuditSection, RobustnessSection, audit_section, robustness_section
+from pneumo.report.scores import Comparison, paired_comparisons
+from pneumo.report.seed_groups import SeedGroup, find_seed_groups, without_members
+from pneumo.report.selected_model import SelectedModel, select_model
+from pneumo.results.model import RegisteredModel
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the templates show."""
+
+    cohort: CohortSummary
+    test_accesses: Mapping[str, int]
+    all_sections: Sequence[ModelSection]
+    sections: Sequence[ModelSection]
+    """Those of the tables and figures: without the members of ensembles."""
+    seed_groups: Sequence[SeedGroup]
+    comparisons: Sequence[Comparison]
+    selected: SelectedModel
+    audit: AuditSection
+    robustness: RobustnessSection
+    explanations: ExplanationsSection
+    experiments: Experiments
+    pictures: Pictures
+
+    def files(self) -> list[Picture]:
+        """Return the figures that the page shows as files; the cards embed theirs."""
+        return [
+            *self.pictures.all(),
+            *(picture for picture in (self.audit.picture, self.robustness.picture) if picture),
+            *(picture for section in self.sections for picture in section.all()),
+        ]
+
+
+def build_content(
+    report_directory: Path,
+    cohort: CohortSummary,
+    samples: Sequence[Sample],
+    models: Sequence[RegisteredModel],
+    experiments: Experiments,
+) -> Content:
+    """Compute and draw everything that the page shows.
+
+    Raises:
+        UserError: a result in the report's directory cannot be read.
+    """
+    seed_groups = find_seed_groups(models)
+    shown = without_members(models, seed_groups)
+    all_sections = [model_section(report_directory, model, cohort.synthetic) for model in models]
+    sections = [section for section in all_sections if section.model in shown]
+    selected = select_model(shown, [section.statistics for section in sections])
+    return Content(
+        cohort=cohort,
+        test_accesses=count_test_accesses(cohort, models),
+        all_sections=all_sections,
+        sections=sections,
+        seed_groups=seed_groups,
+        comparisons=paired_comparisons(shown),
+        selected=selected,
+        audit=audit_section(report_directory, cohort.fingerprint),
+        robustness=robustness_section(report_directory, shown, cohort.synthetic),
+        explanations=explanations_section(report_directory, shown),
+        experiments=experiments,
+        pictures=draw_pictures(cohort, samples, sections, experiments, selected.model),
+    )

@@ -1,5 +1,7 @@
 """Small radiographs, generated in the layout of the published cohort."""
 
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+
+from pneumo.config import Config
 
 RadiographWriter = Callable[..., Path]
 
@@ -44,3 +49,29 @@ def kermany_folder(tmp_path: Path, write_radiograph: RadiographWriter) -> Path:
             write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{pathogen}_{number * 2}.jpeg")
             write_radiograph(root / split / "PNEUMONIA" / f"person{number}_{pathogen}_{number * 2 + 1}.jpeg")
     return root
+
+
+@pytest.fixture
+def config(tmp_path: Path, kermany_folder: Path) -> Config:
+    """The settings of a training on `kermany_folder`, with everything that is written in the test's own folder."""
+    return Config(
+        data=kermany_folder,
+        cohort={"cache_dir": tmp_path / "data"},
+        protocol={"validation_fraction": 0.3},
+        registry={"directory": tmp_path / "models"},
+    )
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console whose output a test reads from `console.file`."""
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture
+def originals() -> Path:
+    """Full-size radiographs of the real cohort, in the folder `originals` beside it."""
+    folder = Path(os.environ.get("PNEUMO_DATA", "")).parent / "originals"
+    if not (folder / "NORMAL").is_dir():
+        pytest.skip("no folder `originals` of full-size radiographs beside PNEUMO_DATA")
+    return folder

@@ -19,7 +19,8 @@ KAGGLE_NAME = "paultimothymooney/chest-xray-pneumonia"
 # Ratio of unpacked to packed size. Radiographs are compressed already: the public archive has a ratio near 1, bitmaps of a few.
 _MAX_EXPANSION = 100
 _ENCRYPTED = 0x1
-# Exceptions of zipfile for damaged archives: the last three came from overwritten names and fields.
+# Exceptions of zipfile for damaged archives: NotImplementedError is its word for an unknown compression method or version; the last
+# three came from overwritten names and fields.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,

@@ -1,5 +1,6 @@
 """Recipes: how a network is built, augmented and fitted."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,9 +17,9 @@ class Network(Settings):
     """Architecture of a network."""
 
     @property
+    @abstractmethod
     def preprocessing(self) -> str:
         """What the model does to grey values in 0..255 itself."""
-        raise NotImplementedError
 
 
 class Cnn(Network):

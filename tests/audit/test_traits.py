@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,13 +54,9 @@ def test_the_stretch_of_squashed_phantoms_follows_their_aspect_ratio():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (Path(os.environ.get("PNEUMO_DATA", "")).parent / "originals" / "NORMAL").is_dir(),
-    reason="no folder `originals` of full-size radiographs beside PNEUMO_DATA",
-)
-def test_the_stretch_of_squashed_radiographs_follows_their_aspect_ratio():
+def test_the_stretch_of_squashed_radiographs_follows_their_aspect_ratio(originals):
     shapes, stretches = [], []
-    for file in sorted((Path(os.environ["PNEUMO_DATA"]).parent / "originals").rglob("*.jpeg")):
+    for file in sorted(originals.rglob("*.jpeg")):
         traits, _ = radiograph_traits(file)
         shapes.append(np.log(traits["aspect_ratio"]))
         stretches.append(traits["stretch"])

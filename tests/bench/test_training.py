@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -25,9 +24,3 @@ def test_both_phases_learn_the_same_head_from_the_same_images(tmp_path):
     (ours, our_auroc), (plain, plain_auroc) = (phase(RECIPE, dataset) for phase in (our_frozen_phase, plain_frozen_phase))
     assert our_auroc == pytest.approx(plain_auroc)
     assert min(ours.wall_s, ours.cpu_s, plain.wall_s, plain.cpu_s) > 0
-
-
-@pytest.fixture(autouse=True)
-def float32_afterwards():
-    yield
-    keras.config.set_dtype_policy("float32")

@@ -24,16 +24,6 @@ SETTINGS = HeadSearch(points=3, epochs=2, layers=3, units=(4, 8), batch_sizes=(4
 HEAD = Head(units=(4,), dropout=0.1, learning_rate=1e-2, batch_size=8, loss="kl_divergence")
 
 
-@pytest.fixture
-def config(tmp_path, kermany_folder):
-    return Config(
-        data=kermany_folder,
-        cohort={"cache_dir": tmp_path / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": tmp_path / "models"},
-    )
-
-
 def search(config, console=None):
     prepare(RECIPE.fit)
     run = load_run(config, "heads", RECIPE, Console(quiet=True))

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -150,9 +149,3 @@ def test_a_loss_that_is_not_a_number_ends_the_training_with_one_line(tmp_path):
 def test_tensorboard_logs_are_written(tmp_path):
     train(tmp_path, FIT.model_copy(update={"epochs": 1}))
     assert list(tmp_path.glob("tensorboard/train/events.out.tfevents.*"))
-
-
-@pytest.fixture(autouse=True)
-def float32_afterwards():
-    yield
-    keras.config.set_dtype_policy("float32")

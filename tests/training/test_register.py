@@ -1,11 +1,8 @@
 """From radiographs to a registered model."""
 
-import io
 from dataclasses import replace
 
 import pandas as pd
-import pytest
-from rich.console import Console
 
 from pneumo.config import Cnn, CnnRecipe, Config, Fit
 from pneumo.evaluation.scores import evaluate
@@ -22,11 +19,6 @@ RECIPE = CnnRecipe(
     network=Cnn(filters=(4,), dense_units=4),
     fit=Fit(epochs=1, batch_size=4, class_weights="balanced", precision="float32"),
 )
-
-
-@pytest.fixture
-def console():
-    return Console(file=io.StringIO(), width=200)
 
 
 def test_a_run_goes_from_radiographs_to_a_registered_model(tmp_path, kermany_folder, console):

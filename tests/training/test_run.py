@@ -1,32 +1,14 @@
 """Identity, lock and state of a training run."""
 
-import io
-
 import filelock
 import pytest
-from rich.console import Console
 
-from pneumo.config import CnnRecipe, Config
+from pneumo.config import CnnRecipe
 from pneumo.errors import UserError
 from pneumo.training.run import load_run
 from pneumo.training.train import train
 
 RECIPE = CnnRecipe(image_size_px=16)
-
-
-@pytest.fixture
-def config(tmp_path, kermany_folder):
-    return Config(
-        data=kermany_folder,
-        cohort={"cache_dir": tmp_path / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": tmp_path / "models"},
-    )
-
-
-@pytest.fixture
-def console():
-    return Console(file=io.StringIO(), width=200)
 
 
 def test_another_recipe_cohort_or_partition_is_another_run(config, console, write_radiograph):

@@ -1,13 +1,10 @@
 """How the class of a recipe decides what is built and trained."""
 
-import io
-
 import keras
 import numpy as np
 import pytest
-from rich.console import Console
 
-from pneumo.config import Cnn, CnnRecipe, Config, Fit, Network, Recipe
+from pneumo.config import Cnn, CnnRecipe, Fit, Network, Recipe
 from pneumo.errors import UserError
 from pneumo.nets import build_network
 from pneumo.registry import Registry
@@ -59,27 +56,16 @@ def _(recipe: ConstantRecipe, run, console) -> Trained:
 class UnknownNetwork(Network):
     """Settings for which no network is registered."""
 
+    @property
+    def preprocessing(self):
+        return "none"
+
 
 class UnknownRecipe(Recipe):
     network: UnknownNetwork = UnknownNetwork()
 
 
 FIT = Fit(epochs=2, batch_size=4, precision="float32", class_weights="balanced")
-
-
-@pytest.fixture
-def config(tmp_path, kermany_folder):
-    return Config(
-        data=kermany_folder,
-        cohort={"cache_dir": tmp_path / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": tmp_path / "models"},
-    )
-
-
-@pytest.fixture
-def console():
-    return Console(file=io.StringIO(), width=200)
 
 
 def trained_and_registered(config, recipe, console):

@@ -17,6 +17,7 @@ from pneumo.evaluation.scores import Result
 from pneumo.evaluation.weighted_scores import Draws, Statistic, ratio
 
 DRAWS = 2000
+SEED = 0
 CONFIDENCE_LEVEL = 0.95
 MAX_UNDEFINED = 0.05
 """Fraction of draws that may be undefined. With more, the others are not a sample of the statistic's distribution."""
@@ -51,7 +52,7 @@ class Proportion:
         return proportion
 
 
-def patient_bootstrap(patient: npt.ArrayLike, statistics: Mapping[str, Statistic], *, seed: int = 0) -> dict[str, Draws]:
+def patient_bootstrap(patient: npt.ArrayLike, statistics: Mapping[str, Statistic], *, seed: int = SEED) -> dict[str, Draws]:
     """Values of statistics on bootstrap samples of patients, each with all its radiographs: (DRAWS, …), nan where undefined.
 
     The same patients (N,) and seed give the same samples: two models on the same radiographs can be compared draw by draw.
@@ -83,7 +84,7 @@ def estimates(
     number = np.unique(patients).size
     for name, counted in proportions.items():
         statistic = counted.statistic(patients)
-        draws[name] = statistic(_samples(number, 0).astype(np.float64))
+        draws[name] = statistic(_samples(number, SEED).astype(np.float64))
         value, trials = float(statistic(np.ones((1, number)))[0]), np.unique(patients[counted.among]).size
         intervals[name] = exact_interval(int(value), trials) if value in (0, 1) else percentile_interval(value, draws[name])
     return intervals, draws

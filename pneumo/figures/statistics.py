@@ -184,8 +184,8 @@ def decision_curves(models: Sequence[RegisteredModel], statistics: Sequence[Mode
         name="decision-curves.png",
         alt=f"Net benefit by threshold probability on test; at {thresholds[middle]:.0%}: {benefits}.",
         caption="Net benefit: true positives minus false positives, the latter weighted by the odds of the threshold"
-        " probability, as a share of all radiographs; with temperature-scaled probabilities. A model is useful where its curve"
-        " lies above both grey lines.",
+        " probability, as a share of all radiographs; probabilities are temperature-scaled where a temperature could be fitted. A"
+        " model is useful where its curve lies above both grey lines.",
     )
 
 

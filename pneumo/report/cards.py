@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pneumo.report.content import Content
-from pneumo.report.remarks import test_access
+from pneumo.report.remarks import seeds, test_access
 from pneumo.report.rendering import render
 from pneumo.report.seed_groups import seed_group_of
 from pneumo.results.model import ModelRecord, RegisteredModel
@@ -35,10 +35,12 @@ def render_cards(content: Content, names: Mapping[str, Any]) -> dict[str, str]:
     cards = {}
     for section in content.all_sections:
         model = section.model
+        group = seed_group_of(model, content.seed_groups)
         details = {
             "section": section,
             "model": model,
-            "seed_group": seed_group_of(model, content.seed_groups),
+            "seed_group": group,
+            "seeds": seeds(group),
             "test_access": test_access(model, content.test_accesses),
             "provenance": provenance_fields(model.record),
         }

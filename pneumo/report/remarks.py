@@ -64,11 +64,9 @@ def missing_results(content: Content) -> str | None:
 def expected_performance(statistics: ModelStatistics) -> str:
     """Compare the scores on test with those expected from shifted validation."""
     validation, expected, test = (statistics.certainty[part].scores for part in ("validation", "validation_shifted", "test"))
-    labels = dict(zip(EXPECTED_SCORES, ("AUROC", "sensitivity", "specificity"), strict=True))
-    formats = dict(zip(EXPECTED_SCORES, (rounded, percent, percent), strict=True))
-    before = listed([f"{label} {formats[path](expected[path].value)}" for path, label in labels.items()])
-    after = listed([formats[path](test[path].value) for path in EXPECTED_SCORES])
-    too_high = [labels[path] for path in EXPECTED_SCORES if _exceeds(expected[path].value, test[path].high)]
+    before = listed([f"{label} {form(expected[path].value)}" for path, (label, form) in EXPECTED_SCORES.items()])
+    after = listed([form(test[path].value) for path, (_, form) in EXPECTED_SCORES.items()])
+    too_high = [label for path, (label, _) in EXPECTED_SCORES.items() if _exceeds(expected[path].value, test[path].high)]
     verdict = (
         f"The expected {listed(too_high)} {'lies' if len(too_high) == 1 else 'lie'} above the 95 % interval on test"
         if too_high
@@ -101,9 +99,9 @@ def calibration(statistics: ModelStatistics) -> str:
         f" {percent(test.raw.expected_calibration_error)} on average (expected calibration error)"
     )
     if test.scaled is None or statistics.temperature is None:
-        return f"{raw}; no temperature that improves this could be fitted on validation."
+        return f"{raw}; no temperature that improves this could be fitted."
     scaled = percent(test.scaled.expected_calibration_error)
-    return f"{raw}, and by {scaled} after temperature scaling (temperature {statistics.temperature:.2f}, fitted on validation)."
+    return f"{raw}, and by {scaled} after temperature scaling (temperature {statistics.temperature:.2f})."
 
 
 def linear_baseline(audit: Audit | None, statistics: ModelStatistics) -> str | None:

@@ -1,6 +1,7 @@
 """Rendering of the report's templates: everything is escaped, and an undefined name is an error."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import FunctionType
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,11 @@ FILTERS = {"number": formatting.rounded, "url": quote, "data_uri": data_uri}
 
 def render(template: str, content: Mapping[str, Any]) -> str:
     """Return one of the report's templates filled in."""
+    return _environment().get_template(template).render(content)
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pneumo.report"),
         autoescape=True,
@@ -25,4 +31,4 @@ def render(template: str, content: Mapping[str, Any]) -> str:
     )
     functions = {name: function for name, function in vars(formatting).items() if isinstance(function, FunctionType)}
     environment.filters |= functions | FILTERS
-    return environment.get_template(template).render(content)
+    return environment

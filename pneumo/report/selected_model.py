@@ -4,21 +4,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pneumo.config import ACQUISITION_SHIFT, Augmentation
 from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.comparison import RULE, rank_models
 from pneumo.evaluation.model_statistics import ModelStatistics
+from pneumo.results.formatting import percent, rounded
 from pneumo.results.model import RegisteredModel
 
-EXPECTED_SCORES = ("auroc", "locked.sensitivity", "locked.specificity")
-"""Paths in an Evaluation of the scores whose value on shifted validation is compared with the test split."""
-# Settings of augmentation that imitate the acquisition shift.
-_ACQUISITION_SETTINGS = ("aspect_log_range", "contrast_fraction", "brightness_fraction", "gamma_log_range", "sharpness_fraction")
+EXPECTED_SCORES = {
+    "auroc": ("AUROC", rounded),
+    "locked.sensitivity": ("sensitivity", percent),
+    "locked.specificity": ("specificity", percent),
+}
+"""Scores whose value on shifted validation is compared with the test split: path in an Evaluation, label and format."""
+# Changes that shifted validation makes and ordinary augmentation does not.
+_ACQUISITION_SETTINGS = [
+    name for name, field in Augmentation.model_fields.items() if not field.default and getattr(ACQUISITION_SHIFT, name)
+]
 
 
 @dataclass(frozen=True)
 class SelectedModel:
     """The model that the selection rule ranks first."""
 
+    ranking: Sequence[int]
+    """Positions of all models, the first one's first."""
     model: RegisteredModel
     statistics: ModelStatistics
     auroc: Estimate
@@ -57,9 +67,11 @@ class SelectedModel:
 
 def select_model(models: Sequence[RegisteredModel], statistics: Sequence[ModelStatistics]) -> SelectedModel:
     """Select a model by the rule, which does not use the test split."""
-    first, *others = rank_models([model.record.validation_shifted for model in models])
+    ranking = rank_models([model.record.validation_shifted for model in models])
+    first, *others = ranking
     aurocs = [model.certainty["validation_shifted"].scores["auroc"] for model in statistics]
     return SelectedModel(
+        ranking=ranking,
         model=models[first],
         statistics=statistics[first],
         auroc=aurocs[first],

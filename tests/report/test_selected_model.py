@@ -32,7 +32,7 @@ def test_the_test_split_does_not_influence_the_selection(inputs):
 def test_augmentation_like_the_acquisition_shift_is_recognized(inputs, augmentation, like_the_shift):
     model = inputs().models[0]
     settings = {} if augmentation is None else {"augmentation": augmentation}
-    selected = SelectedModel(with_record(model, settings=settings), None, Estimate(value=None), None, None)
+    selected = SelectedModel([0], with_record(model, settings=settings), None, Estimate(value=None), None, None)
     assert selected.trained_under_shift is like_the_shift
 
 

@@ -71,7 +71,8 @@ def console() -> Console:
 @pytest.fixture
 def originals() -> Path:
     """Full-size radiographs of the real cohort, in the folder `originals` beside it."""
-    folder = Path(os.environ.get("PNEUMO_DATA", "")).parent / "originals"
-    if not (folder / "NORMAL").is_dir():
+    data = os.environ.get("PNEUMO_DATA")
+    folder = Path(data or "absent").parent / "originals"
+    if data is None or not (folder / "NORMAL").is_dir():
         pytest.skip("no folder `originals` of full-size radiographs beside PNEUMO_DATA")
     return folder

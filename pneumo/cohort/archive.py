@@ -89,9 +89,12 @@ def download(directory: Path) -> Path:
         exceptions.UnauthenticatedError,
     )
     try:
-        remove_partial(directory, folder.name)
-        with replace_folder(folder) as downloaded:
-            kagglehub.dataset_download(KAGGLE_NAME, output_dir=str(downloaded), force_download=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / f".{folder.name}.lock"):
+            if not folder.is_dir():
+                remove_partial(directory, folder.name)
+                with replace_folder(folder) as downloaded:
+                    kagglehub.dataset_download(KAGGLE_NAME, output_dir=str(downloaded), force_download=True)
     except failures as error:
         raise UserError(f"cannot download the cohort from Kaggle ({printable(error)[:120]}): {by_hand}") from error
     return folder

@@ -132,10 +132,13 @@ def _locate(source: Path, cache_dir: Path) -> tuple[Path, Layout]:
 def _examine(root: Path, paths: list[str], file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Table of the readable radiographs, and table of problems of the others; `file` stores properties for the next run."""
     with writing(file, "cohort.cache_dir"):
+        # Before thousands of radiographs are decoded.
+        file.parent.mkdir(parents=True, exist_ok=True)
         known = _load_known(file)
-        results = list(in_parallel(partial(_read, root, known), paths, "Checking radiographs"))
-        readable = {path: result for path, result in zip(paths, results, strict=True) if isinstance(result, _FileInfo)}
-        if readable != known:
+    results = list(in_parallel(partial(_read, root, known), paths, "Checking radiographs"))
+    readable = {path: result for path, result in zip(paths, results, strict=True) if isinstance(result, _FileInfo)}
+    if readable != known:
+        with writing(file, "cohort.cache_dir"):
             write_atomically(file, _KnownFiles(radiographs=readable).model_dump_json())
     rows = []
     for path, info in readable.items():

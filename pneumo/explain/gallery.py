@@ -11,8 +11,7 @@ from pneumo.explain.cam import labels, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.figures.heatmap import heatmap, overlay, scale_to_maximum
 from pneumo.files import replace_folder
-from pneumo.radiographs.decode import decode, decode_for_overlay
-from pneumo.radiographs.raster import unreadable_as_user_error
+from pneumo.radiographs.decode import decode_with_overlay
 from pneumo.results.gallery import FILE, ExplainedMistake, MistakeGallery, PictureFiles
 from pneumo.results.model import ModelRecord
 
@@ -40,7 +39,7 @@ def write_gallery(
         for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
             probability, false_positive = mistake["y_score"], mistake["kind"] == "false_positive"
             true, predicted = labels([not false_positive, false_positive])
-            pixels, radiograph = _decode(root / mistake["path"], record)
+            pixels, radiograph = decode_with_overlay(root / mistake["path"], record.image_size_px, record.resize, PICTURE_HEIGHT_PX)
             maps = explainer.maps(pixels[None, ..., None], predicted, [method])[method]
             explained[number] = ExplainedMistake(
                 kind=mistake["kind"],
@@ -59,12 +58,6 @@ def write_gallery(
             )
         gallery = MistakeGallery(model_sha256=model_sha256, mistakes=tuple(explained.values()))
         (unfinished / FILE).write_text(gallery.model_dump_json(indent=1))
-
-
-def _decode(file: Path, record: ModelRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Return a radiograph as the model takes it, and as it is shown."""
-    with unreadable_as_user_error(file):
-        return decode(file, record.image_size_px, record.resize), decode_for_overlay(file, PICTURE_HEIGHT_PX, record.resize)
 
 
 def _write_pictures(folder: Path, number: int, radiograph: np.ndarray, values: np.ndarray) -> PictureFiles:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pneumo.config import Resize
-from pneumo.radiographs.raster import grey, open_radiograph, unreadable_as_user_error
+from pneumo.radiographs.raster import READABLE_BEFORE, grey, open_radiograph, unreadable_as_user_error
 
 VERSION = 1
 """Part of the name of every pixel cache: increment it when the same file gives other pixels."""
@@ -26,6 +26,18 @@ def decode(file: Path, size_px: int, resize: Resize) -> np.ndarray:
     with open_radiograph(file) as radiograph:
         width, height = _content_size(radiograph.size, size_px, resize)
         return _resized(grey(radiograph, (2 * width, 2 * height)), (width, height), size_px)
+
+
+def decode_with_overlay(
+    file: Path, size_px: int, resize: Resize, height_px: int, remedy: str = READABLE_BEFORE
+) -> tuple[np.ndarray, np.ndarray]:
+    """A radiograph as a model takes it, and as it is drawn below a heatmap.
+
+    Raises:
+        UserError: the file is unreadable; the message ends with the remedy.
+    """
+    with unreadable_as_user_error(file, remedy):
+        return decode(file, size_px, resize), decode_for_overlay(file, height_px, resize)
 
 
 def decode_indexed(root: Path, size_px: int, resize: Resize, path: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import PIL
 from filelock import FileLock
 
 from pneumo.config import Resize
-from pneumo.files import open_atomically, writing
+from pneumo.files import open_atomically, remove_partial, writing
 from pneumo.parallel import in_parallel
 from pneumo.radiographs.decode import VERSION, decode_indexed
 
@@ -34,7 +34,8 @@ def pixel_cache(folder: Path, root: Path, paths: Sequence[str], fingerprint: str
         with FileLock(folder / f"{stem}.lock"):
             pixels = _memory_map(file, shape)
             if pixels is None:
-                for outdated in set(folder.glob(f"*{stem}-*")) - {file}:  # of other content, or incomplete because a run was killed
+                remove_partial(folder, f"{stem}-*")
+                for outdated in set(folder.glob(f"{stem}-*")) - {file}:
                     outdated.unlink()
                 _write(file, shape, root, paths, resize)
                 pixels = np.lib.format.open_memmap(file, mode="r")

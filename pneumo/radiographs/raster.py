@@ -15,6 +15,8 @@ from PIL import Image, UnidentifiedImageError
 from pneumo.errors import UserError
 from pneumo.files import printable
 
+READABLE_BEFORE = "it was readable when the cohort was indexed: run again"
+"""Remedy for a radiograph of an indexed cohort."""
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 # Only these decoders may open a file, whatever its suffix: others, such as EPS, start external programs.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
@@ -79,7 +81,7 @@ def _scaled(radiograph: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def unreadable_as_user_error(file: Path, remedy: str = "it was readable when the cohort was indexed: run again") -> Iterator[None]:
+def unreadable_as_user_error(file: Path, remedy: str = READABLE_BEFORE) -> Iterator[None]:
     """Turn UnreadableError into a UserError that names the file and what to do."""
     try:
         yield

@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ from pneumo.config import CnnRecipe
 from pneumo.evaluation.scores import Result
 from pneumo.files import write_atomically
 from pneumo.nets import cnn
-from pneumo.radiographs.batches import evaluation_batches, training_batches
 from pneumo.results.provenance import software
-from pneumo.training.dataset import Dataset, balanced_class_weight
-from pneumo.training.fit import compile_model
+from pneumo.training.dataset import Dataset
+from pneumo.training.fit import compile_model, pixel_data
 from pneumo.training.precision import prepare
+from pneumo.training.predict import predict
 
 # Increment it when a fit's result changes without a change of settings, so that saved results are not used.
 VERSION = 1
@@ -161,27 +161,18 @@ def _file(task: SearchTask, rows: np.ndarray, parameters: dict[str, float]) -> P
 
 def _train_and_score(task: SearchTask, rows: np.ndarray, parameters: dict[str, float]) -> np.ndarray:
     """Probability of each row of the search that was not trained on; NaN where the training diverged."""
-    model, settings, pixels = _reset(task.recipe, **parameters), task.recipe.fit, task.dataset.pixels
-    # Both ascending.
-    y_true = task.y_true[np.searchsorted(task.rows, rows)]
+    model, settings, table = _reset(task.recipe, **parameters), task.recipe.fit, task.dataset.table
+    part = np.full(len(table), "unused", dtype=object)
+    part[task.rows], part[rows] = "validation", "training"
+    dataset = replace(task.dataset, table=table.assign(part=part))
+    data = pixel_data(dataset, task.recipe)
     model.fit(
-        training_batches(
-            pixels,
-            rows,
-            y_true,
-            augmentation=task.recipe.augmentation,
-            batch_size=settings.batch_size,
-            epochs=range(settings.epochs),
-            seed=settings.seed,
-        ),
+        data.training(range(settings.epochs)),
         epochs=settings.epochs,
         steps_per_epoch=-(-len(rows) // settings.batch_size),
-        class_weight=balanced_class_weight(y_true) if settings.class_weights == "balanced" else None,
+        class_weight=data.class_weight,
         shuffle=False,
         verbose=0,
         callbacks=[keras.callbacks.TerminateOnNaN()],
     )
-    held_out = np.setdiff1d(task.rows, rows)
-    batches = evaluation_batches(pixels, held_out, np.zeros(len(held_out), np.int64), batch_size=settings.batch_size)
-    scores: np.ndarray = model.predict(batches, verbose=0)[:, 0].astype(float)
-    return scores
+    return predict(model, dataset, "validation", settings.batch_size)["y_score"].to_numpy()

@@ -14,6 +14,7 @@ from pneumo.nets import backbone
 from pneumo.search.fits import FAILURES, NOT_A_NUMBER, failure_message
 from pneumo.training.dataset import Dataset
 from pneumo.training.features import Features
+from pneumo.training.fit import build_optimizer
 from pneumo.training.two_phase import head_data
 
 PATIENCE = 5
@@ -75,7 +76,7 @@ def _train(head: Head, recipe: TransferRecipe, features: Features, dataset: Data
     model = backbone.build_head(network, features.validation.shape[1])
     steps = -(-data.training_images // head.batch_size)
     model.compile(
-        optimizer=keras.optimizers.get({"class_name": fit.optimizer, "config": {"learning_rate": fit.learning_rate}}),
+        optimizer=build_optimizer(fit),
         loss=both_classes_divergence if head.loss == "kl_divergence" else head.loss,
         metrics=["accuracy"],
         # Steps this small cost less than returning to Python after each.

@@ -66,13 +66,12 @@ def _scored_with_test(runs: Sequence[TrainingRun], registry: Registry) -> list[t
     """Threshold and predictions of each run; test is accessed only after every threshold is locked."""
     quiet = Console(quiet=True)
     # Already trained: `train` restores the models from their saved states.
-    locked = [lock_operating_point(train(training_run, quiet).model, training_run) for training_run in runs]
+    models = [train(training_run, quiet).model for training_run in runs]
+    locked = [lock_operating_point(model, training_run) for model, training_run in zip(models, runs, strict=True)]
     scored: list[tuple[float, Predictions]] = []
-    for training_run, operating_point in zip(runs, locked, strict=True):
+    for training_run, model, operating_point in zip(runs, models, locked, strict=True):
         registry.log_test_access(training_run.name, training_run.dataset.fingerprint)
-        scored.append(
-            (operating_point.threshold, test_predictions(train(training_run, quiet).model, training_run, operating_point))
-        )
+        scored.append((operating_point.threshold, test_predictions(model, training_run, operating_point)))
     return scored
 
 

@@ -14,10 +14,8 @@ from pneumo.explain.cam import Maps, labels, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.figures.side_by_side import Row, draw
 from pneumo.files import printable, unique_name, write_atomically, writing
-from pneumo.radiographs.decode import decode, decode_for_overlay
-from pneumo.radiographs.raster import unreadable_as_user_error
+from pneumo.radiographs.decode import decode_with_overlay
 from pneumo.registry import Registry
-from pneumo.results.model import ModelRecord
 
 FOLDER = "explained"
 """Folder of the pictures, in the report's directory."""
@@ -38,7 +36,7 @@ def run(config: Config, console: Console, radiographs: Sequence[Path]) -> None:
     registry = Registry(config.registry)
     entry = registry.get(config.explain.model)
     record, name = registry.record(entry), f"{entry.recipe} v{entry.version}"
-    decoded = [_decode(file, record) for file in radiographs]
+    decoded = [decode_with_overlay(file, record.image_size_px, record.resize, PICTURE_HEIGHT_PX, REMEDY) for file in radiographs]
     explainer = Explainer(registry.load(entry), config.lots)
     console.print(f"{name}, threshold {record.threshold:.3f}. For research; not a medical device.")
     if record.synthetic:
@@ -64,10 +62,3 @@ def _explain(
     side = "at or above" if probability >= threshold else "below"
     prediction = f"{predicted}, score for PNEUMONIA {probability:.3f}, {side} the threshold {threshold:.3f}"
     return prediction, target, explainer.maps(images, target, config.explain.methods)
-
-
-def _decode(file: Path, record: ModelRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Return a radiograph as the model takes it, and as it is shown."""
-    with unreadable_as_user_error(file, REMEDY):
-        pixels = decode(file, record.image_size_px, record.resize)
-        return pixels, decode_for_overlay(file, PICTURE_HEIGHT_PX, record.resize)

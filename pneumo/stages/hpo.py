@@ -9,17 +9,17 @@ from pneumo.config import CnnRecipe, Config
 from pneumo.registry import Registry
 from pneumo.search.bayes_search import bayes_search, search_figures
 from pneumo.search.fits import SearchTask
-from pneumo.training.precision import prepare
+from pneumo.training.dataset import load_cohort
 from pneumo.training.register import Lineage, register
-from pneumo.training.run import load_run
+from pneumo.training.run import define_run
 from pneumo.training.train import train
 
 
 def run(config: Config, console: Console) -> None:
     """Search by cross-validation within the training part, then train the best point on all of it and register the model."""
     settings = config.hpo
-    prepare(settings.recipe.fit)
-    search_run = load_run(config, "hpo", settings.recipe, console)
+    cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
+    search_run = define_run(config, "hpo", settings.recipe, cohort, parts)
     # Absolute: workers on other machines have the same paths, but another working directory.
     task = SearchTask(settings.recipe, search_run.dataset, (search_run.directory / "fits").resolve())
     console.print(
@@ -32,10 +32,9 @@ def run(config: Config, console: Console) -> None:
     point = ", ".join(f"{name} {value:.3g}" for name, value in best.parameters.items())
     console.print(f"Best: {point}: {settings.scoring} {best.mean:.4f} ± {best.standard_deviation:.4f} over the folds")
     # Trained again from scratch, so that the registered model can be reproduced from its settings alone.
-    precision = prepare(settings.recipe.fit)
-    winner = load_run(config, "hpo", with_parameters(settings.recipe, **best.parameters), Console(quiet=True))
+    winner = define_run(config, "hpo", with_parameters(settings.recipe, **best.parameters), cohort, parts)
     lineage = Lineage(search=result, figures=search_figures(search, settings.scoring, search_run.dataset.cohort.synthetic))
-    register(winner, train(winner, console), precision, Registry(config.registry), console, lineage=lineage)
+    register(winner, train(winner, console), Registry(config.registry), console, lineage=lineage)
     shutil.rmtree(task.directory)
 
 

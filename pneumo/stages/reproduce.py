@@ -10,12 +10,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from pneumo.config import Config
 from pneumo.errors import UserError
-from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.scores import HALF
 from pneumo.files import write_atomically
 from pneumo.nets import build_network
 from pneumo.parallel import in_fresh_process
@@ -111,7 +110,7 @@ def observe(config: Config) -> dict[str, Any]:
             "initial_weights_norm": math.sqrt(sum(float(np.square(weight).sum()) for weight in initial.get_weights())),
             "initial_first_weight": float(initial.get_weights()[0].flat[0]),
         },
-        "training": losses | {f"{part}_auroc": _auroc(table) for part, table in scores.items()},
+        "training": losses | {f"{part}_auroc": dataset.evaluate(table, HALF).auroc for part, table in scores.items()},
         **{f"predictions_{part}": _sha256(table["y_score"].tolist()) for part, table in scores.items()},
     }
 
@@ -137,11 +136,6 @@ def _smaller(run: TrainingRun, patients: int) -> TrainingRun:
     sampled = used.groupby(["part", "label"])["patient"].sample(frac=fraction, random_state=run.recipe.fit.seed)
     parts = table["part"].where(table["patient"].isin(sampled), "unused")
     return replace(run, dataset=replace(run.dataset, table=table.assign(part=parts)))
-
-
-def _auroc(predictions: pd.DataFrame) -> float:
-    auroc = evaluate(predictions["y_true"], predictions["y_score"], ["unknown"] * len(predictions), 0.5).auroc
-    return math.nan if auroc is None else auroc
 
 
 def _sha256(values: list[Any]) -> str:

@@ -7,10 +7,10 @@ from rich.console import Console
 from pneumo.config import Config, Recipe, ResidualRecipe
 from pneumo.nets import ensemble
 from pneumo.registry import Entry, Registry
+from pneumo.training.dataset import load_cohort
 from pneumo.training.fit import Trained
-from pneumo.training.precision import prepare
 from pneumo.training.register import Lineage, register
-from pneumo.training.run import TrainingRun, load_run
+from pneumo.training.run import TrainingRun, define_run, load_run
 from pneumo.training.train import train
 
 
@@ -22,37 +22,33 @@ def run(config: Config, console: Console, recipe: str) -> None:
 @singledispatch
 def train_and_register(recipe: Recipe, name: str, config: Config, console: Console) -> None:
     """Train and register one model of a recipe; a class of recipes with several models registers its own function."""
-    precision = prepare(recipe.fit)
     training_run = load_run(config, name, recipe, console)
-    register(training_run, train(training_run, console), precision, Registry(config.registry), console)
+    register(training_run, train(training_run, console), Registry(config.registry), console)
 
 
 @train_and_register.register
 def _(recipe: ResidualRecipe, name: str, config: Config, console: Console) -> None:
     """Register one network for each seed, then the mean of their logits as a model."""
     registry = Registry(config.registry)
+    cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
+    runs = []
+    for seed in recipe.seeds:
+        seeded = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": seed})})
+        runs.append(define_run(config, f"{name}-seed-{seed}", seeded, cohort, parts))
     # No state is deleted before all are registered, so that an interrupted command neither trains nor tests a seed twice.
-    trained = [_train_seed(recipe, name, seed, config, console) for seed in recipe.seeds]
-    precision = prepare(recipe.fit)
+    trained = [(training_run, train(training_run, console)) for training_run in runs]
     entries = [
         _registered(training_run, registry)
-        or register(training_run, network, precision, registry, console, lineage=Lineage(seed_group=name), keep_state=True)
+        or register(training_run, network, registry, console, lineage=Lineage(seed_group=name), keep_state=True)
         for training_run, network in trained
     ]
     if len(entries) > 1:
         model = ensemble.build([registry.load(entry) for entry in entries])
-        whole = load_run(config, f"{name}-ensemble", recipe, console)
+        whole = define_run(config, f"{name}-ensemble", recipe, cohort, parts)
         averaged = Trained(model, {}, sum(network.seconds for _, network in trained))
-        register(whole, averaged, precision, registry, console, lineage=Lineage(members=entries))
-    for training_run, _ in trained:
+        register(whole, averaged, registry, console, lineage=Lineage(members=entries))
+    for training_run in runs:
         training_run.delete_state()
-
-
-def _train_seed(recipe: Recipe, name: str, seed: int, config: Config, console: Console) -> tuple[TrainingRun, Trained]:
-    seeded = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": seed})})
-    prepare(seeded.fit)
-    training_run = load_run(config, f"{name}-seed-{seed}", seeded, console)
-    return training_run, train(training_run, console)
 
 
 def _registered(training_run: TrainingRun, registry: Registry) -> Entry | None:

@@ -67,11 +67,16 @@ def pixel_data(dataset: Dataset, recipe: Recipe) -> FitData:
     )
 
 
+def build_optimizer(settings: Fit) -> keras.optimizers.Optimizer:
+    """The optimizer of the settings, at its initial learning rate."""
+    options = {"learning_rate": settings.learning_rate} | ({"weight_decay": WEIGHT_DECAY} if settings.optimizer == "adamw" else {})
+    return keras.optimizers.get({"class_name": settings.optimizer, "config": options})
+
+
 def compile_model(model: keras.Model, settings: Fit) -> None:
     """Attach loss, optimizer and the metrics of the learning curves."""
-    options = {"learning_rate": settings.learning_rate} | ({"weight_decay": WEIGHT_DECAY} if settings.optimizer == "adamw" else {})
     model.compile(
-        optimizer=keras.optimizers.get({"class_name": settings.optimizer, "config": options}),
+        optimizer=build_optimizer(settings),
         loss=keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy", keras.metrics.AUC(name="auc")],
     )

@@ -18,7 +18,7 @@ from pneumo.results.provenance import provenance
 from pneumo.training.dataset import CLASS_NAMES
 from pneumo.training.fit import Trained
 from pneumo.training.operating_point import LockedOperatingPoint, lock_operating_point
-from pneumo.training.precision import Precision
+from pneumo.training.precision import choose_precision
 from pneumo.training.predict import predict
 from pneumo.training.run import TrainingRun
 
@@ -47,7 +47,6 @@ NO_LINEAGE = Lineage()
 def register(
     run: TrainingRun,
     trained: Trained,
-    precision: Precision,
     registry: Registry,
     console: Console,
     *,
@@ -65,7 +64,7 @@ def register(
     record = ModelRecord(
         **provenance(run.dataset.cohort, run.protocol.fingerprint),
         **_of_run(run),
-        **_of_training(trained, precision),
+        **_of_training(run, trained),
         **accesses,
         **{part: run.dataset.evaluate(table, locked.threshold) for part, table in predictions.items()},
         threshold=locked.threshold,
@@ -114,7 +113,8 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def _of_training(trained: Trained, precision: Precision) -> dict[str, Any]:
+def _of_training(run: TrainingRun, trained: Trained) -> dict[str, Any]:
+    precision = choose_precision(run.recipe.fit.precision)
     return {
         "history": trained.history,
         "phases": trained.phases,

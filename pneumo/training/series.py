@@ -22,7 +22,7 @@ from pneumo.results.experiment import Experiment, Scores
 from pneumo.results.files import read_predictions
 from pneumo.results.formatting import rounded
 from pneumo.results.provenance import provenance
-from pneumo.training.precision import prepare
+from pneumo.training.precision import choose_precision
 from pneumo.training.predict import predict
 from pneumo.training.resume import History
 from pneumo.training.run import TrainingRun
@@ -109,17 +109,18 @@ def register_experiment(
             (Path(folder) / picture.name).write_bytes(picture.png)
         run_id = registry.add_experiment(result, predictions, sorted(Path(folder).iterdir()))
     for fit in fits:
-        fit.run.delete_state()
+        # In this order: while the summary is there, `_load` takes the fit for finished, and the state may still be needed.
         for file in (SUMMARY, PREDICTIONS):
             (fit.run.directory / file).unlink()
+        fit.run.delete_state()
     return run_id
 
 
 def _fit(run: TrainingRun, console: Console, keep_state: bool) -> FinishedFit:
     keras.backend.clear_session()
-    precision = prepare(run.recipe.fit)
     trained = train(run, console)
     predictions = predict(trained.model, run.dataset, "validation", run.recipe.fit.batch_size)
+    precision = choose_precision(run.recipe.fit.precision)
     summary = Summary(
         history=trained.history,
         seconds=trained.seconds,

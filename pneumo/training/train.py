@@ -8,6 +8,7 @@ from pneumo.config import Recipe, TransferRecipe
 from pneumo.errors import UserError
 from pneumo.nets import build_network
 from pneumo.training.fit import Trained, compile_model, fit, pixel_data
+from pneumo.training.precision import prepare
 from pneumo.training.run import TrainingRun
 from pneumo.training.two_phase import train_in_two_phases
 
@@ -18,6 +19,7 @@ def train(run: TrainingRun, console: Console) -> Trained:
     Raises:
         UserError: another process is training the same run, the image is too small for the network, or the loss is not finite.
     """
+    prepare(run.recipe.fit)
     with run.locked():
         return train_recipe(run.recipe, run, console)
 

@@ -75,7 +75,7 @@ def test_the_mean_of_a_class_is_a_target(model, images):
     np.testing.assert_allclose(maps.min(axis=(1, 2)), 0, atol=1e-6)
 
 
-def test_an_image_that_activates_no_unit_stops_at_once():
+def test_an_image_that_activates_no_unit_is_unchanged():
     inputs = keras.Input((4, 4, 1))
     dead = layers.Dense(2, activation="relu", bias_initializer=keras.initializers.Constant(-1e6))(layers.Flatten()(inputs))
     model = keras.Model(inputs, layers.Activation("sigmoid")(layers.Dense(1, name="logit")(dead)))

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pneumo.explain.selection import most_confident_mistakes
+from pneumo.explain.selection import mistakes_and_uncertain, most_confident_mistakes
 
 
 @pytest.fixture
@@ -37,3 +37,15 @@ def test_a_score_at_the_threshold_is_predicted_pneumonia(predictions):
 def test_a_perfect_model_has_no_mistakes(predictions):
     perfect = predictions.assign(y_score=predictions["y_true"].astype(float))
     assert most_confident_mistakes(perfect, 0.5, 5).empty
+
+
+def test_mistakes_come_first_and_then_the_scores_nearest_to_the_threshold(predictions):
+    threshold = 0.55
+    marked = predictions.assign(misclassified=(predictions["y_score"] >= threshold) != (predictions["y_true"] == 1))
+    ordered = mistakes_and_uncertain(marked, threshold, len(marked))
+    assert ordered["misclassified"].tolist() == [True] * 5 + [False] * 3
+    correct = ordered[~ordered["misclassified"]]
+    assert correct["path"].tolist() == ["h", "f", "c"]
+    fewer = mistakes_and_uncertain(marked, threshold, 2)
+    assert fewer["misclassified"].all()
+    assert fewer["path"].tolist() == mistakes_and_uncertain(marked, threshold, 2)["path"].tolist() == ordered["path"].tolist()[:2]

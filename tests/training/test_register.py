@@ -8,7 +8,6 @@ from pneumo.config import Cnn, CnnRecipe, Config, Fit
 from pneumo.evaluation.scores import evaluate
 from pneumo.registry import Registry
 from pneumo.training.operating_point import lock_operating_point
-from pneumo.training.precision import prepare
 from pneumo.training.predict import predict
 from pneumo.training.register import register
 from pneumo.training.run import load_run
@@ -29,11 +28,10 @@ def test_a_run_goes_from_radiographs_to_a_registered_model(tmp_path, kermany_fol
         registry={"directory": tmp_path / "models"},
     )
     run = load_run(config, "tiny", RECIPE, console)
-    precision = prepare(RECIPE.fit)
     trained = train(run, console)
     registry = Registry(config.registry)
     registry.log_test_access("audit", run.dataset.fingerprint)
-    entry = register(run, trained, precision, registry, console)
+    entry = register(run, trained, registry, console)
     record = registry.record(entry)
     assert not record.synthetic
     # The audit's access, which scored no model, is logged and not counted.

@@ -9,7 +9,6 @@ from pneumo.errors import UserError
 from pneumo.nets import build_network
 from pneumo.registry import Registry
 from pneumo.training.fit import Trained
-from pneumo.training.precision import prepare
 from pneumo.training.register import register
 from pneumo.training.run import load_run
 from pneumo.training.train import train, train_recipe
@@ -70,10 +69,9 @@ FIT = Fit(epochs=2, batch_size=4, precision="float32", class_weights="balanced")
 
 def trained_and_registered(config, recipe, console):
     """What a stage does with a recipe."""
-    precision = prepare(recipe.fit)
     run = load_run(config, "new", recipe, console)
     registry = Registry(config.registry)
-    entry = register(run, train(run, console), precision, registry, console)
+    entry = register(run, train(run, console), registry, console)
     return registry.record(entry), registry.load(entry)
 
 

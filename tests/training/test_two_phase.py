@@ -96,7 +96,7 @@ def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(un
     assert trained.history["val_loss"] == first.history["val_loss"] + second.history["val_loss"]
     assert trained.seconds == first.seconds + second.seconds
     registry = Registry(config(radiographs, root).registry)
-    entry = register(run, trained, prepare(RECIPE.fit), registry, Console(quiet=True))
+    entry = register(run, trained, registry, Console(quiet=True))
     record = registry.record(entry)
     assert record.phases == trained.phases
     # A phase is evaluated at its own Youden threshold, the model at its locked threshold; all else is equal.

@@ -5,7 +5,6 @@ import importlib
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from pneumo import __version__
@@ -48,20 +47,28 @@ def _run(arguments: list[str]) -> int:
     command = parser.parse_args(arguments[:1]).command
     stage = STAGES[command]
     parser = command_parser(command, stage)
-    config, parsed = sources.load(parser, stage.settings, arguments[1:])
+    config, parsed = sources.load(parser, stage.settings, arguments[1:], brief=not stage.documents_cohort)
     return _run_stage(command, stage, config, parsed)
 
 
 def command_parser(command: str, stage: Stage) -> "Parser":
     """The parser of one command, without the options of its settings groups."""
     parser = Parser(prog=f"pneumo {command}", description=stage.summary, formatter_class=_wide_help)
-    parser.usage = f"{parser.prog} {stage.operands}[--config FILE] [--GROUP.SETTING VALUE …]"
-    if command == "explain":
-        parser.add_argument("radiographs", nargs="+", type=Path, metavar="IMAGE", help="image file of a radiograph")
-    elif command == "registry":
-        parser.add_argument("action", choices=["list", "show", "promote", "ui"])
-        parser.add_argument("reference", nargs="?", metavar="MODEL", help="show, promote: a version, a recipe, or champion")
-        parser.add_argument("--json", action="store_true", help="list, show: print JSON")
+    operands = f"{stage.usage} " if stage.operands else ""
+    parser.usage = f"{parser.prog} {operands}[--config FILE] [--GROUP.SETTING VALUE …]"
+    for operand in stage.operands:
+        if operand.flag:
+            parser.add_argument(operand.flag, dest=operand.name, action="store_true", help=operand.help)
+        else:
+            parser.add_argument(
+                operand.name,
+                nargs=operand.number,
+                type=operand.kind,
+                choices=operand.choices or None,
+                default=operand.default,
+                metavar=operand.metavar or None,
+                help=operand.help,
+            )
     return parser
 
 
@@ -79,13 +86,9 @@ def _run_stage(command: str, stage: Stage, config: Any, parsed: argparse.Namespa
 
     with quiet_start():
         module = importlib.import_module(f"pneumo.stages.{stage.module or command}")
-    operands: dict[str, Any] = {}
+    operands = {operand.name: getattr(parsed, operand.name) for operand in stage.operands}
     if stage.module == "train":
         operands = {"recipe": command}
-    elif command == "explain":
-        operands = {"radiographs": parsed.radiographs}
-    elif command == "registry":
-        operands = {"action": parsed.action, "reference": parsed.reference, "as_json": parsed.json}
     return int(module.run(config, Console(highlight=False, soft_wrap=True), **operands) or 0)
 
 

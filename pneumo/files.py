@@ -17,11 +17,20 @@ def printable(text: object) -> str:
 
 
 def unique_name(path: Path) -> str:
-    """Name for data derived from a file or folder: readable, and unique to its path and, for a file, to its size and date."""
+    """Readable name for data derived from a file or folder; unique to its path and, for a file, to the state of its content."""
     status = path.stat()
-    identity = [str(path.resolve())] + ([status.st_size, status.st_mtime_ns] if path.is_file() else [])
+    identity: list[str | int] = [str(path.resolve())]
+    if path.is_file():
+        # The status change time and the inode too: content may be replaced under the same size and date.
+        identity += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     readable = "".join(character if character.isascii() and character.isalnum() else "-" for character in path.stem)[:40]
     return f"{readable}-{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
+
+
+def file_sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
@@ -35,11 +44,17 @@ def writing(path: Path, setting: str) -> Iterator[None]:
 
 
 @contextmanager
-def open_atomically(file: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its place only when complete: readers see the old content or the new, never a part."""
+def open_atomically(file: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its place only when complete: readers see the old content or the new, never a part.
+
+    Args:
+        private: readable by its owner alone.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(file)
     try:
+        if private:
+            partial.touch(0o600)
         with partial.open("wb") as stream:
             yield stream
         partial.replace(file)
@@ -47,9 +62,9 @@ def open_atomically(file: Path) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def write_atomically(file: Path, content: str | bytes) -> None:
-    """Write a file, text as UTF-8, so that readers see the old content or the new, never a part."""
-    with open_atomically(file) as stream:
+def write_atomically(file: Path, content: str | bytes, *, private: bool = False) -> None:
+    """Write a file, text as UTF-8, so that readers see the old content or the new, never a part; options as `open_atomically`."""
+    with open_atomically(file, private=private) as stream:
         stream.write(content.encode() if isinstance(content, str) else content)
 
 

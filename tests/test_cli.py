@@ -24,7 +24,8 @@ def no_data(monkeypatch):
 
 def load_settings(*arguments, command="baseline"):
     stage = STAGES[command]
-    return load(command_parser(command, stage), stage.settings, [*OPERANDS.get(command, []), *arguments])[0]
+    given = [*OPERANDS.get(command, []), *arguments]
+    return load(command_parser(command, stage), stage.settings, given, brief=not stage.documents_cohort)[0]
 
 
 def error_line(capsys, *arguments):
@@ -56,6 +57,12 @@ def settings_of(command, model=Config, prefix=""):
     return names
 
 
+def shown_settings_of(command):
+    """Those that its help documents: how a cohort is read is documented by `prepare` alone."""
+    elsewhere = () if command == "prepare" else ("cohort.manifest.", "cohort.phantom.")
+    return [name for name in settings_of(command) if not name.startswith(elsewhere)]
+
+
 def test_the_list_of_commands_is_printed_within_one_second():
     text, seconds = printed_help()
     # Twice that, for a machine that is busy with something else; as below.
@@ -69,7 +76,7 @@ def test_help_is_printed_within_two_seconds_and_documents_the_settings_of_the_co
     text, seconds = printed_help(command)
     assert seconds < 4
     options = set(re.findall(r"^ +(?:-h, )?--([\w.]+)", text, re.MULTILINE))
-    names = settings_of(command)
+    names = shown_settings_of(command)
     assert options - {"json"} == {*names, "help", "config"}
     assert ("json" in options) == (command == "registry")
     text = " ".join(text.split())
@@ -78,8 +85,14 @@ def test_help_is_printed_within_two_seconds_and_documents_the_settings_of_the_co
         assert "--weighted.fit.epochs int Passes over the training set, at most. (default: 30)" in text
 
 
-def test_the_median_command_has_at_most_60_settings():
-    assert statistics.median(len(settings_of(command)) for command in STAGES) <= 60
+def test_the_help_of_the_median_command_has_at_most_60_settings():
+    assert statistics.median(len(shown_settings_of(command)) for command in STAGES) <= 60
+
+
+def test_every_command_that_reads_a_cohort_takes_the_settings_of_how_it_is_read():
+    for command in ("prepare", "baseline", "evaluate"):
+        cohort = load_settings("--cohort.manifest.label", "Finding", "--cohort.phantom.patients", "50", command=command).cohort
+        assert (cohort.manifest.label, cohort.phantom.patients) == (("Finding",), 50)
 
 
 def test_command_line_beats_environment_beats_file_beats_default(tmp_path, monkeypatch):
@@ -169,6 +182,8 @@ def test_a_wrong_variable_is_answered_in_one_line(capsys, monkeypatch, variable,
         (["prepare", "--data", "x" * 300], f"{'x' * 300}: File name too long"),
         (["baseline", "--config", "absent.yaml"], "--config absent.yaml: No such file or directory"),
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
+        (["evaluate", "1", "2"], "unexpected argument `2` (`pneumo evaluate --help` documents the command)"),
+        (["explain"], "the following arguments are required: IMAGE (`pneumo explain --help` documents the command)"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(capsys, arguments, message):
@@ -205,3 +220,26 @@ def test_an_absent_cohort_is_never_replaced_by_the_phantom(capsys, tmp_path):
     line = error_line(capsys, "prepare", "--data", str(tmp_path / "absent"), "--cohort.cache_dir", str(tmp_path / "data"))
     assert "absent" in line
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["2", "--data", "other"], ["--data", "other", "2"], ["--data=other", "2", "--registry.directory", "models"]]
+)
+def test_an_operand_may_stand_before_or_after_the_options(arguments):
+    stage = STAGES["evaluate"]
+    config, parsed = load(command_parser("evaluate", stage), stage.settings, arguments)
+    assert (parsed.reference, str(config.data)) == ("2", "other")
+    assert load(command_parser("evaluate", stage), stage.settings, [])[1].reference == "champion"
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("evaluate", "pneumo evaluate [MODEL] [--config FILE]"),
+        ("explain", "pneumo explain IMAGE … [--config FILE]"),
+        ("registry", "pneumo registry list|show|promote|ui [MODEL] [--json] [--config FILE]"),
+        ("baseline", "pneumo baseline [--config FILE]"),
+    ],
+)
+def test_the_usage_names_the_operands(command, usage):
+    assert command_parser(command, STAGES[command]).usage.startswith(usage)

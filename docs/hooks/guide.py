@@ -31,7 +31,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def command_reference() -> str:
     """Markdown of all commands, and of all groups of settings that they take."""
     commands = [
-        f"| `{_cell(f'pneumo {name} {stage.operands}')}` | {stage.summary} | {_links(stage.settings)} |"
+        f"| `{_cell(f'pneumo {name} {stage.usage}')}` | {stage.summary} | {_links(stage.settings)} |"
         for name, stage in STAGES.items()
     ]
     groups = [_group(name, field) for name, field in Config.model_fields.items()]
@@ -78,6 +78,8 @@ def _type(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in {Union, UnionType}:
         return " or ".join(map(_type, arguments))
+    if origin is dict:
+        return " to ".join(map(_type, arguments))
     if origin is tuple:
         return f"list of {_type(arguments[0])}" if arguments[-1] is Ellipsis else f"{len(arguments)} × {_type(arguments[0])}"
     return TYPES[annotation]

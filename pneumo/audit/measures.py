@@ -3,19 +3,18 @@
 import hashlib
 import zipfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import PIL
 
 from pneumo.audit.traits import FILE_TRAITS, TRAITS, Pixels, file_traits, radiograph_traits
 from pneumo.cohort.index import Cohort
 from pneumo.errors import UserError
 from pneumo.files import open_atomically, printable, writing
 from pneumo.parallel import in_parallel
-from pneumo.radiographs.raster import SUFFIXES, open_radiograph, unreadable_as_user_error
+from pneumo.radiographs.errors import unreadable_as_user_error
+from pneumo.radiographs.radiograph import DECODERS, SUFFIXES, open_radiograph
 
 # Increment it when the same radiograph gives other measures.
 _VERSION = "1"
@@ -37,14 +36,15 @@ def measure(cohort: Cohort) -> Measures:
     Raises:
         UserError: full disk or missing permission, or a radiograph that has become unreadable since the cohort was indexed.
     """
-    identity = f"{_VERSION} {cohort.fingerprint} Pillow {PIL.__version__}"
+    identity = f"{_VERSION} {cohort.fingerprint} {DECODERS}"
     folder = cohort.cache_folder
     file = folder / f"traits-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.npz"
     try:
         with np.load(file) as cached:
             traits, thumbnails = cached["traits"], cached["thumbnails"]
     except (FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # the first run, or a damaged file
-        measured = list(in_parallel(partial(_measure_indexed, cohort.root), list(cohort.table["path"]), "Measuring radiographs"))
+        files = [cohort.file(path) for path in cohort.table["path"]]
+        measured = list(in_parallel(_measure_indexed, files, "Measuring radiographs"))
         traits = np.array([[values[name] for name in TRAITS] for values, _ in measured])
         thumbnails = np.stack([thumbnail for _, thumbnail in measured])
         with writing(folder, "cohort.cache_dir"):
@@ -75,9 +75,9 @@ def measure_originals(cohort: Cohort, folder: Path) -> pd.DataFrame:
     return table[~table.index.duplicated()]
 
 
-def _measure_indexed(root: Path, path: str) -> tuple[dict[str, float], Pixels]:
-    with unreadable_as_user_error(root / path):
-        return radiograph_traits(root / path)
+def _measure_indexed(file: Path) -> tuple[dict[str, float], Pixels]:
+    with unreadable_as_user_error(file):
+        return radiograph_traits(file)
 
 
 def _measure_original(file: Path) -> dict[str, float]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 from scipy.ndimage import gaussian_filter, grey_opening
 
-from pneumo.radiographs.raster import grey, open_radiograph
+from pneumo.radiographs.radiograph import Radiograph, open_radiograph
 
 SIDE_PX = 224
 THUMBNAIL_PX = 64
@@ -71,7 +71,7 @@ def radiograph_traits(file: Path) -> tuple[dict[str, float], Pixels]:
     """All TRAITS of a radiograph by name, nan where undefined; and its thumbnail, (64, 64) uint8. Raises UnreadableError."""
     with open_radiograph(file) as radiograph:
         traits = file_traits(radiograph, file)
-        square = grey(radiograph, at_least=(SIDE_PX, SIDE_PX)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC, reducing_gap=3)
+        square = radiograph.grey(at_least=(SIDE_PX, SIDE_PX)).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC, reducing_gap=3)
     thumbnail = square.resize((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BOX)
     return traits | pixel_traits(np.asarray(square)), np.asarray(thumbnail)
 
@@ -94,7 +94,7 @@ def pixel_traits(square: Pixels) -> dict[str, float]:
     }
 
 
-def file_traits(radiograph: Image.Image, file: Path) -> dict[str, float]:
+def file_traits(radiograph: Radiograph, file: Path) -> dict[str, float]:
     """Traits of an opened radiograph that need no decoding, by the names of FILE_TRAITS; nan where undefined."""
     width, height = radiograph.size
     return {
@@ -107,11 +107,9 @@ def file_traits(radiograph: Image.Image, file: Path) -> dict[str, float]:
     }
 
 
-def _quantisation(radiograph: Image.Image) -> float:
+def _quantisation(radiograph: Radiograph) -> float:
     """Mean of a JPEG's luminance quantisation table: 1 is the finest, 29 is quality 75; nan for other formats."""
-    if not isinstance(radiograph, JpegImagePlugin.JpegImageFile) or 0 not in radiograph.quantization:
-        return float("nan")
-    return float(np.mean(radiograph.quantization[0]))
+    return float("nan") if radiograph.jpeg_quantization is None else float(np.mean(radiograph.jpeg_quantization))
 
 
 def _marker(image: NDArray[np.float32]) -> float:

@@ -77,5 +77,5 @@ def _by_clock(name: str, ours: Sequence[Cost], other: Sequence[Cost]) -> list[tu
 
 
 def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    processes = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in processes)

@@ -1,13 +1,13 @@
 """Problems of a cohort's radiographs: unreadable files, and patients or images in more than one split."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import pandas as pd
 
 from pneumo import config
-from pneumo.cohort.layout import LABELS, SPLITS
+from pneumo.cohort.vocabulary import LABELS, SPLITS
 from pneumo.errors import UserError
 from pneumo.files import printable
 
@@ -15,6 +15,7 @@ _EXAMPLES = 3
 # Singular and plural.
 _NAMES = {
     "unreadable": ("unreadable file", "unreadable files"),
+    "unsuitable": ("file that is no frontal radiograph", "files that are no frontal radiographs"),
     "shared_patient": ("radiograph whose patient is in two splits", "radiographs whose patients are in two splits"),
     "shared_image": ("radiograph whose identical image is in two splits", "radiographs whose identical images are in two splits"),
 }
@@ -30,19 +31,30 @@ def shared_across_splits(table: pd.DataFrame, column: Literal["patient", "sha256
     shared = table[table["split"] != table[column].map(first["split"])]
     partner = first.loc[shared[column]]
     if column == "patient":
-        problem, detail = "shared_patient", [f"patient {patient} is also in {split}" for patient, split in partner["split"].items()]
+        others = zip(shared[column], partner["split"], _rows(shared), _rows(partner), strict=True)
+        problem = "shared_patient"
+        detail = [f"patient {patient}{row} is also in {split}{other_row}" for patient, split, row, other_row in others]
     else:
-        problem, detail = "shared_image", [f"identical to {path}" for path in partner["path"]]
+        images = zip(partner["path"], _rows(partner), strict=True)
+        problem, detail = "shared_image", [f"identical to {path}{row}" for path, row in images]
     return pd.DataFrame({"path": shared["path"], "problem": problem, "detail": detail}, index=shared.index, dtype=str)
 
 
-def refuse_unresolved(source: str, paths: Iterable[str], problems: pd.DataFrame, leave_out: Sequence[config.Problem]) -> None:
+def refuse_unresolved(
+    source: str, listed: pd.DataFrame, problems: pd.DataFrame, leave_out: Sequence[config.Problem], *, to_train: bool = True
+) -> None:
     """Raise one UserError with the counts of all problems that `leave_out` does not name, and with missing splits and classes.
 
-    The paths are those of the radiographs that remain; the message names the cohort's folder or archive, `source`.
+    Args:
+        source: the cohort's folder, archive or manifest, as the message names it.
+        listed: path, split and label of all radiographs, those with problems included; a split may be "".
+        problems: path, problem and detail of the radiographs that have one.
+        to_train: whether train and test are needed, with both classes; without, one radiograph is enough.
     """
-    unresolved = problems[~problems["problem"].isin(leave_out)]
-    missing = _missing_classes([*paths, *unresolved["path"]])
+    left_out = problems["problem"].isin(leave_out)
+    unresolved = problems[~left_out]
+    remaining = listed[~listed["path"].isin(problems["path"][left_out])]
+    missing = _missing_classes(remaining) if to_train else ([] if len(remaining) else ["no radiograph is left"])
     kinds = list(unresolved["problem"].unique())
     if not missing and not kinds:
         return
@@ -53,17 +65,27 @@ def refuse_unresolved(source: str, paths: Iterable[str], problems: pd.DataFrame,
     raise UserError(f"{source}: {'; '.join(lines)}; {' and '.join(advice)}")
 
 
-def _missing_classes(paths: list[str]) -> list[str]:
-    """Splits, and classes within splits, without a radiograph."""
-    present = {tuple(path.split("/")[:2]) for path in paths}
+def _missing_classes(listed: pd.DataFrame) -> list[str]:
+    """Splits, and classes within splits, without a radiograph. No val split at all is no problem: validation is cut from train."""
+    present = set(zip(listed["split"], listed["label"], strict=True))
     lines = []
     for split in SPLITS:
-        absent = [label for label in LABELS if (split, label) not in present]
+        if split == "val" and split not in set(listed["split"]):
+            continue
+        # A radiograph that could not be read before splits were drawn may have been of any.
+        absent = [label for label in LABELS if not present & {(split, label), ("", label)}]
         if len(absent) == len(LABELS):
             lines.append(f"split {split} is missing or empty")
-        elif absent:
+        elif len(absent) == 1:
             lines.append(f"class {split}/{absent[0]} is missing or empty")
     return lines
+
+
+def _rows(table: pd.DataFrame) -> list[str]:
+    """The manifest's row of each radiograph, as messages name it; "" without a manifest."""
+    if "row" not in table:
+        return [""] * len(table)
+    return [f" (row {row})" if row else "" for row in table["row"]]
 
 
 def _summary(kind: str, problems: pd.DataFrame) -> str:

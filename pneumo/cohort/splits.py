@@ -7,8 +7,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pneumo import config
+from pneumo.cohort.assignment import subtypes_of_patients
 from pneumo.cohort.index import Cohort
-from pneumo.cohort.layout import LABELS
+from pneumo.cohort.vocabulary import LABELS
 from pneumo.errors import UserError
 
 
@@ -19,11 +20,14 @@ def partition(cohort: Cohort, protocol: config.Protocol) -> pd.Series:
     Patients are drawn, instead of taking one of k folds, because that meets any fraction; the share of radiographs follows closely.
 
     Raises:
-        UserError: the train split has too few patients for a validation set with both classes.
+        UserError: the train split has too few patients for a validation set with both classes, or shipped validation is asked of a
+            cohort without a val split.
     """
     grouped = protocol.validation == "grouped"
     parts = {"train": "training", "val": "unused" if grouped else "validation", "test": "test"}
     part = cohort.table["split"].map(parts).rename("part")
+    if not grouped and "validation" not in set(part):
+        raise UserError(f"{cohort.root}: has no val split; set protocol.validation to grouped, which cuts validation from train")
     if grouped:
         train = cohort.table[cohort.table["split"] == "train"]
         part[train.index[train["patient"].isin(_validation_patients(train, protocol))]] = "validation"
@@ -62,5 +66,5 @@ def fold_partitions(cohort: Cohort, n_folds: int, seed: int) -> Iterator[pd.Seri
 
 
 def _validation_patients(train: pd.DataFrame, protocol: config.Protocol) -> pd.Index:
-    subtypes = train.groupby("patient")["subtype"].first()
+    subtypes = subtypes_of_patients(train)
     return subtypes.groupby(subtypes).sample(frac=protocol.validation_fraction, random_state=protocol.seed).index

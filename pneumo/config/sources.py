@@ -13,27 +13,36 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic_settings import BaseSettings, CliSettingsSource, SettingsError, YamlConfigSettingsSource
 from pydantic_settings import PydanticBaseSettingsSource as Source
 
+from pneumo.config.cohort import BriefCohort
 from pneumo.config.whole import Config
 from pneumo.errors import UserError
 
 AS_JSON = """write a list as JSON, such as '["a", "b"]'; a group of settings has no value itself"""
 
 
-def load(parser: argparse.ArgumentParser, groups: Sequence[str], arguments: Sequence[str]) -> tuple[Config, argparse.Namespace]:
+def load(
+    parser: argparse.ArgumentParser, groups: Sequence[str], arguments: Sequence[str], *, brief: bool = False
+) -> tuple[Config, argparse.Namespace]:
     """Parse a command's arguments and read all sources into one validated configuration.
 
     Args:
         parser: of the command; gains `--config` and an option for each setting of the groups.
         groups: names of the fields of `Config` that the command takes from the command line.
+        brief: whether `--help` leaves out how a cohort is read; the options are accepted all the same.
 
     Raises:
         UserError: an unknown or invalid setting, in whichever source, or a file that is not YAML.
     """
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings, with the names of the options below")
     command_line: CliSettingsSource[Any] = CliSettingsSource(
-        _only(tuple(groups)), root_parser=parser, cli_avoid_json=True, cli_hide_none_type=True, cli_use_class_docs_for_groups=True
+        _only(tuple(groups), brief),
+        root_parser=parser,
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        cli_use_class_docs_for_groups=True,
     )
-    parsed = parser.parse_args(arguments)
+    # Intermixed: an optional operand may follow an option.
+    parsed = parser.parse_intermixed_args(arguments)
     try:
         command_line(parsed_args=parsed)
     except SettingsError as error:
@@ -70,9 +79,11 @@ def nearest_setting(name: str) -> str:
     return f"; did you mean `{nearest[0]}`?" if nearest else "; `pneumo COMMAND --help` lists the settings of a command"
 
 
-def _only(groups: tuple[str, ...]) -> type[BaseSettings]:
+def _only(groups: tuple[str, ...], brief: bool) -> type[BaseSettings]:
     """A settings class with some fields of `Config`."""
     fields: dict[str, Any] = {name: (field.annotation, field) for name, field in Config.model_fields.items() if name in groups}
+    if brief and "cohort" in fields:
+        fields["cohort"] = (BriefCohort, BriefCohort())
     return create_model("CommandSettings", __base__=_Base, **fields)
 
 

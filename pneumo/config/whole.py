@@ -28,7 +28,8 @@ class Config(BaseSettings):
     )
 
     data: Path | None = None
-    """Folder or zip of radiographs, as train|val|test / NORMAL|PNEUMONIA / files; none: the synthetic phantom cohort."""
+    """Folder, zip or tar of radiographs, as train|val|test / NORMAL|PNEUMONIA / files, or a manifest (CSV, TSV or Parquet) of them;
+    none: the synthetic phantom cohort."""
     cohort: Cohort = Cohort()
     protocol: Protocol = Protocol()
     audit: Audit = Audit()

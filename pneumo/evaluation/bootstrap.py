@@ -21,7 +21,8 @@ SEED = 0
 CONFIDENCE_LEVEL = 0.95
 MAX_UNDEFINED = 0.05
 """Fraction of draws that may be undefined. With more, the others are not a sample of the statistic's distribution."""
-_BLOCK = 250
+_BLOCK_VALUES = 4_000_000
+"""Weights that are evaluated at once, at most: 32 MB, of which a statistic makes several copies."""
 
 
 class Estimate(Result):
@@ -60,17 +61,27 @@ def patient_bootstrap(patient: npt.ArrayLike, statistics: Mapping[str, Statistic
     patients, index = np.unique(np.asarray(patient, dtype=str), return_inverse=True)
     samples = _samples(patients.size, seed)
     values: dict[str, list[Draws]] = {name: [] for name in statistics}
-    for start in range(0, DRAWS, _BLOCK):
-        weights = samples[start : start + _BLOCK, index].astype(np.float64)
+    for block in _blocks(index.size):
+        weights = samples[block][:, index].astype(np.float64)
         for name, statistic in statistics.items():
             values[name].append(statistic(weights))
     return {name: np.concatenate(blocks) for name, blocks in values.items()}
 
 
+def _blocks(width: int) -> list[slice]:
+    """Rows of the samples in blocks of at most _BLOCK_VALUES weights, `width` to a row."""
+    rows = max(1, min(DRAWS, _BLOCK_VALUES // width))
+    return [slice(start, start + rows) for start in range(0, DRAWS, rows)]
+
+
 @lru_cache(maxsize=4)
-def _samples(patients: int, seed: int) -> npt.NDArray[np.int64]:
+def _samples(patients: int, seed: int) -> npt.NDArray[np.uint16]:
     """How often each sample has each patient, (DRAWS, patients); cached, since all models are scored on the same patients."""
-    return np.random.default_rng(seed).multinomial(patients, np.full(patients, 1 / patients), size=DRAWS)
+    generator, shares = np.random.default_rng(seed), np.full(patients, 1 / patients)
+    samples = np.empty((DRAWS, patients), np.uint16)
+    for block in _blocks(patients):
+        samples[block] = generator.multinomial(patients, shares, size=len(samples[block]))
+    return samples
 
 
 def estimates(
@@ -84,7 +95,8 @@ def estimates(
     number = np.unique(patients).size
     for name, counted in proportions.items():
         statistic = counted.statistic(patients)
-        draws[name] = statistic(_samples(number, SEED).astype(np.float64))
+        samples = _samples(number, SEED)
+        draws[name] = np.concatenate([statistic(samples[block].astype(np.float64)) for block in _blocks(number)])
         value, trials = float(statistic(np.ones((1, number)))[0]), np.unique(patients[counted.among]).size
         intervals[name] = exact_interval(int(value), trials) if value in (0, 1) else percentile_interval(value, draws[name])
     return intervals, draws

@@ -56,7 +56,7 @@ class PartCalibration(Result):
 
 
 class ThresholdScores(Result):
-    """Scores on test at the threshold of one rule."""
+    """Scores on test or on another cohort at the threshold of one rule."""
 
     threshold: float
     accuracy: Estimate
@@ -98,16 +98,13 @@ def model_statistics(
     predictions: Mapping[Part, Predictions], *, threshold: float, thresholds: Mapping[str, float], temperature: float | None
 ) -> ModelStatistics:
     """Compute all statistics of one model from its predictions, locked threshold, thresholds by rule, and temperature."""
-    intervals = {part: _score_intervals(predictions[part], threshold) for part in PARTS}
+    intervals = {part: score_intervals(predictions[part], threshold) for part in PARTS}
     test = predictions["test"]
     return ModelStatistics(
         certainty={part: scores for part, (scores, _) in intervals.items()},
         temperature=temperature,
-        calibration={part: _calibration(predictions[part], temperature) for part in PARTS},
-        thresholds={
-            rule: ThresholdScores(threshold=value, **estimates(test.patient, {}, _proportions(test, value, RATES))[0])
-            for rule, value in thresholds.items()
-        },
+        calibration={part: part_calibration(predictions[part], temperature) for part in PARTS},
+        thresholds={rule: threshold_scores(test, value) for rule, value in thresholds.items()},
         fixed=tuple(_fixed_operating_points(predictions["validation_shifted"], test)),
         predictive=tuple(_predictive_values(*intervals["test"])),
         decision=decision_curve(test.y_true, test.y_score if temperature is None else scale_temperature(test.y_score, temperature)),
@@ -128,7 +125,8 @@ def compare_models(first: Predictions, first_threshold: float, second: Predictio
     )
 
 
-def _score_intervals(predictions: Predictions, threshold: float) -> tuple[ScoreIntervals, dict[str, Draws]]:
+def score_intervals(predictions: Predictions, threshold: float) -> tuple[ScoreIntervals, dict[str, Draws]]:
+    """Return the scores on one part with their intervals, and the bootstrap draws of each."""
     thresholds = {"locked": threshold, "half": HALF}
     proportions = {
         f"{point}.{name}": proportion
@@ -150,19 +148,26 @@ def _score_intervals(predictions: Predictions, threshold: float) -> tuple[ScoreI
     return intervals, draws
 
 
-def _roc_band(predictions: Predictions) -> RocBand:
-    roc = weighted_scores.roc(predictions.y_true, predictions.y_score, np.array(FALSE_POSITIVE_RATES))
-    curves = patient_bootstrap(predictions.patient, {"roc": roc})["roc"]
-    low, high = np.nanquantile(curves, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2], axis=0)
-    return RocBand(false_positive_rates=FALSE_POSITIVE_RATES, low=tuple(low.tolist()), high=tuple(high.tolist()))
-
-
-def _calibration(predictions: Predictions, temperature: float | None) -> PartCalibration:
+def part_calibration(predictions: Predictions, temperature: float | None) -> PartCalibration:
+    """Return the calibration on one part, raw and, where there is a temperature, scaled."""
     y_true, y_score = predictions.y_true, predictions.y_score
     return PartCalibration(
         raw=Calibration.of(y_true, y_score),
         scaled=None if temperature is None else Calibration.of(y_true, scale_temperature(y_score, temperature)),
     )
+
+
+def threshold_scores(predictions: Predictions, threshold: float) -> ThresholdScores:
+    """Return accuracy, sensitivity and specificity at a threshold with their intervals."""
+    scores, _ = estimates(predictions.patient, {}, _proportions(predictions, threshold, RATES))
+    return ThresholdScores(threshold=threshold, **scores)
+
+
+def _roc_band(predictions: Predictions) -> RocBand:
+    roc = weighted_scores.roc(predictions.y_true, predictions.y_score, np.array(FALSE_POSITIVE_RATES))
+    curves = patient_bootstrap(predictions.patient, {"roc": roc})["roc"]
+    low, high = np.nanquantile(curves, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2], axis=0)
+    return RocBand(false_positive_rates=FALSE_POSITIVE_RATES, low=tuple(low.tolist()), high=tuple(high.tolist()))
 
 
 def _fixed_operating_points(shifted: Predictions, test: Predictions) -> Iterator[FixedOperatingPoint]:

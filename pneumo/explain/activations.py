@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pneumo.errors import UserError
+from pneumo.nets.ensemble import members
 
 Label = Literal["NORMAL", "PNEUMONIA"]
 
@@ -88,13 +89,6 @@ def activations_and_gradients(network: keras.Model, images: tf.Tensor, signs: An
         score = signs * logit
     pairs = zip(activations, tape.gradient(score, activations), strict=True)
     return [(tf.cast(values, tf.float32), tf.cast(gradients, tf.float32)) for values, gradients in pairs]
-
-
-def members(model: keras.Model) -> list[keras.Model]:
-    """Return the networks whose logits an ensemble averages, each of which takes the same images; of another model, itself."""
-    if not isinstance(model.get_layer("logit"), keras.layers.Average):
-        return [model]
-    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
 
 
 def flat_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -13,11 +13,12 @@ from pneumo import config
 from pneumo.config import ExplanationMethod
 from pneumo.evaluation import heatmap_metrics
 from pneumo.evaluation.heatmap_metrics import MapMetric
-from pneumo.explain.activations import Label, flat_layers, members
+from pneumo.explain.activations import Label, flat_layers
 from pneumo.explain.cam import Maps, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.explain.faithfulness import measure
 from pneumo.explain.selection import KnownLesions
+from pneumo.nets.ensemble import members
 from pneumo.results.explanations import MethodScores
 
 # Share of the layers; so small that only the logit layer is randomized.

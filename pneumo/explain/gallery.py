@@ -1,5 +1,6 @@
 """Gallery of a model's mistakes: radiograph, heatmap and overlay of each, and one JSON file that describes them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def write_gallery(
     explainer: Explainer,
     *,
     method: ExplanationMethod,
-    root: Path,
+    file_of: Callable[[str], Path],
     record: ModelRecord,
     model_sha256: str,
 ) -> None:
@@ -32,14 +33,16 @@ def write_gallery(
 
     Args:
         mistakes: as returned by `most_confident_mistakes`.
-        root: folder that the radiographs' paths are relative to.
+        file_of: the file of a radiograph by its path in the table.
     """
     with replace_folder(folder) as unfinished:
         explained = {}
         for number, mistake in enumerate(mistakes.to_dict("records"), start=1):
             probability, false_positive = mistake["y_score"], mistake["kind"] == "false_positive"
             true, predicted = labels([not false_positive, false_positive])
-            pixels, radiograph = decode_with_overlay(root / mistake["path"], record.image_size_px, record.resize, PICTURE_HEIGHT_PX)
+            pixels, radiograph = decode_with_overlay(
+                file_of(mistake["path"]), record.image_size_px, record.resize, PICTURE_HEIGHT_PX
+            )
             maps = explainer.maps(pixels[None, ..., None], predicted, [method])[method]
             explained[number] = ExplainedMistake(
                 kind=mistake["kind"],

@@ -11,11 +11,11 @@ from pneumo.explain.activations import (
     activations_and_gradients,
     feature_map_layers,
     flat_layers,
-    members,
     with_activations,
 )
 from pneumo.explain.cam import class_signs, grad_cam, resize_maps
 from pneumo.figures.inspection import Inspection, Layer
+from pneumo.nets.ensemble import members
 
 LAYERS = 12
 """Layers inspected at most, evenly spaced; ResNet50 has 49 convolutional activations."""

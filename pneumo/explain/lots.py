@@ -15,7 +15,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 
-from pneumo.explain.activations import BATCH_SIZE, members
+from pneumo.explain.activations import BATCH_SIZE
+from pneumo.nets.ensemble import members
 
 Pixels = npt.NDArray[np.float32]
 

@@ -22,7 +22,7 @@ from pneumo.figures import inspection as inspection_figure
 from pneumo.figures import side_by_side
 from pneumo.files import write_atomically, writing
 from pneumo.radiographs.decode import decode_for_overlay
-from pneumo.radiographs.raster import unreadable_as_user_error
+from pneumo.radiographs.errors import unreadable_as_user_error
 from pneumo.registry import Entry, Registry
 from pneumo.results.explanations import FOLDER, ModelExplanations, ShownMistake
 from pneumo.results.model import ModelRecord
@@ -121,11 +121,10 @@ def _write_pictures(
 ) -> dict[str, str]:
     """Draw all methods on the mistakes, and all layers on the first; return the names of the files."""
     images = explained.images(mistakes)
-    root, resize = explained.cohort.root, explained.record.resize
     radiographs = []
-    for path in mistakes["path"]:
-        with unreadable_as_user_error(root / path):
-            radiographs.append(decode_for_overlay(root / path, PICTURE_HEIGHT_PX, resize))
+    for file in map(explained.cohort.file, mistakes["path"]):
+        with unreadable_as_user_error(file):
+            radiographs.append(decode_for_overlay(file, PICTURE_HEIGHT_PX, explained.record.resize))
     titles = [f"{row.true_label}, predicted {row.predicted_label} ({row.probability:.3f})" for row in shown]
     maps = explainer.maps(images.images, images.targets, config.heatmaps.methods)
     rows = []

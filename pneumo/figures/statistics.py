@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from pneumo.evaluation.calibration import Calibration
-from pneumo.evaluation.model_statistics import ModelStatistics
+from pneumo.evaluation.model_statistics import ModelStatistics, PartCalibration
 from pneumo.evaluation.scores import PARTS
 from pneumo.figures.drawing import (
     COLOURS,
@@ -105,17 +105,8 @@ def reliability(model: RegisteredModel, statistics: ModelStatistics, synthetic: 
     """Draw reliability curves, raw and temperature-scaled, and the number of radiographs in each bin."""
     figure = Figure(figsize=(9.6, 4.6), layout="constrained")
     grid = figure.subplots(2, len(PARTS), sharex=True, height_ratios=(3.2, 1))
-    for (upper, lower), part in zip(grid.T, PARTS, strict=True):
-        upper.plot([0, 1], [0, 1], color=REFERENCE_COLOUR, linewidth=1)
-        calibrations = {"raw": statistics.calibration[part].raw, "temperature-scaled": statistics.calibration[part].scaled}
-        for position, (label, calibration) in enumerate(calibrations.items()):
-            if calibration is not None:
-                _draw_reliability(upper, calibration, position, label)
-                centres = np.array([(edges.lower + edges.upper) / 2 for edges in calibration.bins])
-                images = [edges.images for edges in calibration.bins]
-                lower.bar(centres + (position - 0.5) * 0.04, images, 0.04, color=COLOURS[2 + position])
-        upper.set(title=upper_first(PART_LABELS[part]), xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        lower.set_xlabel("probability of PNEUMONIA")
+    for panels, part in zip(grid.T, PARTS, strict=True):
+        draw_calibration(panels, statistics.calibration[part], upper_first(PART_LABELS[part]))
     grid[0, 0].set_ylabel("observed share of PNEUMONIA")
     grid[1, 0].set_ylabel("radiographs")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, title=model.name)
@@ -187,6 +178,20 @@ def decision_curves(models: Sequence[RegisteredModel], statistics: Sequence[Mode
         " probability, as a share of all radiographs; probabilities are temperature-scaled where a temperature could be fitted. A"
         " model is useful where its curve lies above both grey lines.",
     )
+
+
+def draw_calibration(panels: Sequence[Axes], calibration: PartCalibration, title: str) -> None:
+    """Draw the reliability curves of one part, raw and temperature-scaled, and below them the radiographs in each bin."""
+    upper, lower = panels
+    upper.plot([0, 1], [0, 1], color=REFERENCE_COLOUR, linewidth=1)
+    for position, (label, curve) in enumerate({"raw": calibration.raw, "temperature-scaled": calibration.scaled}.items()):
+        if curve is not None:
+            _draw_reliability(upper, curve, position, label)
+            centres = np.array([(edges.lower + edges.upper) / 2 for edges in curve.bins])
+            images = [edges.images for edges in curve.bins]
+            lower.bar(centres + (position - 0.5) * 0.04, images, 0.04, color=COLOURS[2 + position])
+    upper.set(title=title, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    lower.set_xlabel("probability of PNEUMONIA")
 
 
 def _draw_reliability(axes: Axes, calibration: Calibration, position: int, label: str) -> None:

@@ -22,3 +22,10 @@ def build(members: Sequence[keras.Model]) -> keras.Model:
     ]
     logit = layers.Average(dtype="float32", name="logit")(logits)
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32", name="probability")(logit), name="ensemble")
+
+
+def members(model: keras.Model) -> list[keras.Model]:
+    """Return the networks whose logits an ensemble averages, each of which takes the same images; of another model, itself."""
+    if not isinstance(model.get_layer("logit"), layers.Average):
+        return [model]
+    return [layer for layer in model.layers if isinstance(layer, keras.Model)]

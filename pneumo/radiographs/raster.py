@@ -1,103 +1,163 @@
-"""Opening and decoding of raster files (JPEG, PNG, BMP, TIFF) to 8-bit grey, and why a file cannot be read."""
+"""Raster files (JPEG, PNG, BMP, TIFF, WebP, PGM): opening, and decoding to 8-bit grey."""
 
-import stat
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import io
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from pneumo.errors import UserError
-from pneumo.files import printable
+from pneumo.radiographs import jpeg
+from pneumo.radiographs.errors import UnreadableError, UnsuitableError, as_unreadable_error, warnings_of_decoders
+from pneumo.radiographs.grey import Grey, rows_of, stretch, stretch_codes, to_luma_8
+from pneumo.radiographs.jpeg_integrity import check_block_means, check_progressive
+from pneumo.radiographs.limits import check_shape
+from pneumo.radiographs.raster_integrity import check_tiff, png_chunks
+from pneumo.radiographs.raster_wide import is_wide_colour, wide_luma
 
-READABLE_BEFORE = "it was readable when the cohort was indexed: run again"
-"""Remedy for a radiograph of an indexed cohort."""
-SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm"})
 # Only these decoders may open a file, whatever its suffix: others, such as EPS, start external programs.
-_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
-# Randomly damaged files raised the first three; the others are what Pillow's parsers may raise besides.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError, EOFError, struct.error, zlib.error)
-# `warnings.catch_warnings` changes state of the whole process: one thread at a time.
-_warnings_lock = threading.Lock()
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDES_EXCHANGED = frozenset({5, 6, 7, 8})
+_WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2  # values of PhotometricInterpretation and of PlanarConfiguration
+_ROWS_AT_ONCE = 256
+_WHITE = 255
+_ADOBE_RGB = 0  # stored as red, green and blue instead of luma and chroma
+# 16-bit WhiteIsZero of big-endian TIFF is missing from Pillow's table, though its pixels are stored as those of BlackIsZero.
+TiffImagePlugin.OPEN_INFO.setdefault((b"MM", 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))
 
 
-class UnreadableError(Exception):
-    """Reason why a file cannot be used as a radiograph, in a few words."""
+class RasterRadiograph:
+    """An opened raster file."""
+
+    header = None
+
+    def __init__(self, content: bytes) -> None:
+        """Read the header of a file's content.
+
+        Raises:
+            UnreadableError: of no supported format, damaged, or too large.
+            UnsuitableError: more than one image.
+        """
+        self._content = content
+        with as_unreadable_error(), warnings_of_decoders():
+            image = self._open()
+            if isinstance(image, PngImagePlugin.PngImageFile):
+                for kind, data in png_chunks(content):
+                    if kind == b"eXIf":  # may follow the pixels, where Pillow has not read it yet
+                        image.info["exif"] = data
+            # A JPEG with more pictures (MPO) shows its first one, the primary image.
+            images = getattr(image, "n_frames", 1)
+            if images > 1 and not isinstance(image, JpegImagePlugin.JpegImageFile):
+                raise UnsuitableError(f"{images} images in one file")
+            check_shape(image.size, _bytes_per_pixel(image))
+            # The method of PNG files would decode the pixels first, to find an eXIf chunk behind them.
+            self._orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+        self.mode = image.mode
+        self._image = image
+        swapped_by_pillow = isinstance(image, TiffImagePlugin.TiffImageFile) and (
+            image.tag_v2.get(ExifTags.Base.Orientation) in _SIDES_EXCHANGED
+        )
+        exchanged = self._orientation in _SIDES_EXCHANGED and not swapped_by_pillow
+        self.size = image.size[::-1] if exchanged else image.size
+
+    @property
+    def jpeg_quantization(self) -> Sequence[int] | None:
+        """Luminance quantization table of a JPEG; None for other formats."""
+        return self._image.quantization.get(0) if isinstance(self._image, JpegImagePlugin.JpegImageFile) else None
+
+    def grey(self, at_least: tuple[int, int] | None = None, *, known_sound: bool = False) -> Image.Image:
+        """Decode to 8-bit grey, upright; see `pneumo.radiographs.radiograph.Radiograph.grey`."""
+        with as_unreadable_error():
+            if isinstance(self._image, JpegImagePlugin.JpegImageFile):
+                return self._upright(self._jpeg(self._image, at_least, known_sound))
+            if isinstance(self._image, TiffImagePlugin.TiffImageFile):
+                if not known_sound:
+                    check_tiff(self._image.tag_v2, self._content)
+                return self._decoded()  # turned upright by Pillow
+            return self._upright(self._decoded())
+
+    def _open(self) -> ImageFile.ImageFile:
+        """Open the content; not the file, of which Pillow would map pixels into memory without regard to TIFF orientation."""
+        try:
+            image: ImageFile.ImageFile = Image.open(io.BytesIO(self._content), formats=_FORMATS)
+        except UnidentifiedImageError as error:
+            raise UnreadableError("not a DICOM, JPEG, PNG, BMP, TIFF, WebP or PGM image") from error
+        _read_16_bit_pgm_unscaled(image)
+        return image
+
+    def _upright(self, image: Image.Image) -> Image.Image:
+        method = _TRANSPOSITIONS.get(self._orientation)
+        return image if method is None else image.transpose(method)
+
+    def _jpeg(self, image: JpegImagePlugin.JpegImageFile, at_least: tuple[int, int] | None, known_sound: bool) -> Image.Image:
+        if "progressive" in image.info and not known_sound:
+            check_progressive(self._content)
+        if at_least is not None and self._orientation in _SIDES_EXCHANGED:
+            at_least = at_least[::-1]
+        factor = jpeg.reduction(image.size, at_least)
+        if image.mode == "CMYK":
+            return Image.fromarray(jpeg.decode_cmyk(self._content, image.size, factor, inverted="adobe" in image.info))
+        grey = jpeg.decode_grey(self._content, image.size, factor)
+        if not known_sound and image.info.get("adobe_transform") != _ADOBE_RGB:
+            check_block_means(self._content, image.size, grey, factor)
+        return Image.fromarray(grey)
+
+    def _decoded(self) -> Image.Image:
+        image, inverted = self._image, False
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            inverted = image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO
+        if is_wide_colour(image):
+            return Image.fromarray(stretch_codes(rows_of(wide_luma(self._open))))
+        image.load()
+        if image.mode.startswith(("I", "F")):
+            return Image.fromarray(_stretched(image, inverted))
+        return to_luma_8(image)
 
 
-def open_radiograph(file: Path) -> Image.Image:
-    """Open a radiograph without decoding it; the caller closes it.
-
-    Raises:
-        UnreadableError: not a regular file, empty, not an image, or more pixels than `PIL.Image.MAX_IMAGE_PIXELS`.
-    """
-    with _as_unreadable_error():
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("not a regular file")
-        if status.st_size == 0:
-            raise UnreadableError("empty file")
-        with _warnings_lock, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(file, formats=_FORMATS)
+def _read_16_bit_pgm_unscaled(image: ImageFile.ImageFile) -> None:
+    """Make Pillow read PGM and PPM of more than 8 bits directly: it would scale them value by value, in seconds."""
+    if image.format == "PPM" and len(image.tile) == 1 and image.tile[0].codec_name == "ppm":
+        raw_mode = {"I": "I;16B", "RGB": "RGB;16B"}.get(image.mode)
+        _, largest = cast("tuple[str, int]", image.tile[0].args)
+        if raw_mode and largest > _WHITE:
+            image.tile = [image.tile[0]._replace(codec_name="raw", args=(raw_mode, 0, 1))]
 
 
-def grey(radiograph: Image.Image, at_least: tuple[int, int] | None = None) -> Image.Image:
-    """Decode an opened radiograph to 8-bit grey (Pillow's mode L).
-
-    Colour becomes luma (ITU-R 601-2). Transparent pixels become black, as air is. Values wider than 8 bits are scaled linearly from
-    the radiograph's minimum and maximum to 0..255: such files hold 10 to 16 significant bits and do not say how many.
-
-    Args:
-        at_least: minimum width and height in pixels of a decoded JPEG: larger ones are decoded at 1/2, 1/4 or 1/8 of their size, in
-            a fraction of the time. None: full size.
-
-    Raises:
-        UnreadableError: truncated or damaged.
-    """
-    radiograph.draft("L", at_least)  # affects JPEG only, which then decodes luma alone
-    with _as_unreadable_error():
-        radiograph.load()
-        if radiograph.mode.startswith(("I", "F")):
-            return _scaled(radiograph)
-        if radiograph.has_transparency_data:
-            black = Image.new("RGBA", radiograph.size, (0, 0, 0, 255))
-            radiograph = Image.alpha_composite(black, radiograph.convert("RGBA"))
-        return radiograph.convert("L")
+def _bytes_per_pixel(image: ImageFile.ImageFile) -> int:
+    """Memory that decoding takes for each pixel."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        channels = len(image.getbands())
+        # All coefficients of a progressive JPEG, of 16 bits, are held until the last scan. Colour is decoded to luma directly.
+        return 2 * channels if "progressive" in image.info else 4 if image.mode == "CMYK" else 1
+    if is_wide_colour(image):
+        return 3 * len(image.getbands())  # high and low bytes are decoded one after the other
+    if image.mode.startswith("I;16"):
+        return 2
+    # 32-bit values are sorted for their percentiles.
+    return {"1": 1, "L": 1, "P": 1, "I": 8, "F": 8}.get(image.mode, 4)
 
 
-def _scaled(radiograph: Image.Image) -> Image.Image:
-    """Values scaled linearly from their minimum and maximum to 0..255."""
-    values = np.asarray(radiograph, dtype=np.float64)
-    low, high = values.min(), values.max()
-    if not np.isfinite(high - low):
-        raise UnreadableError("holds infinite or undefined values")
-    return Image.fromarray(np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8))
+def _stretched(image: Image.Image, inverted: bool) -> Grey:
+    """Grey values, (H, W), of an image of more than 8 bits; `inverted`: 0 is white."""
+    if not image.mode.startswith("I;16"):
+        values: NDArray[np.int32 | np.float32] = np.asarray(image)
+        return stretch(values.max() - values if inverted else values)
+    transparent = image.info.get("transparency")
 
+    def rows() -> Iterator[NDArray[np.uint16]]:
+        for top in range(0, image.height, _ROWS_AT_ONCE):
+            block = np.asarray(image.crop((0, top, image.width, min(top + _ROWS_AT_ONCE, image.height))))
+            yield block if transparent is None else np.where(block == transparent, 0, block).astype(np.uint16)
 
-@contextmanager
-def unreadable_as_user_error(file: Path, remedy: str = READABLE_BEFORE) -> Iterator[None]:
-    """Turn UnreadableError into a UserError that names the file and what to do."""
-    try:
-        yield
-    except UnreadableError as error:
-        raise UserError(f"{printable(file)}: {error}; {remedy}") from error
-
-
-@contextmanager
-def _as_unreadable_error() -> Iterator[None]:
-    """Turn exceptions of Pillow and the file system into UnreadableError."""
-    try:
-        yield
-    except UnidentifiedImageError as error:
-        raise UnreadableError("not a JPEG, PNG, BMP or TIFF image") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadableError(f"decompression bomb: more than {Image.MAX_IMAGE_PIXELS} pixels") from error
-    except _DAMAGE as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        raise UnreadableError(reason) from error
+    return stretch_codes(rows, inverted)

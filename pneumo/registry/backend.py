@@ -32,6 +32,10 @@ class Backend:
             else filelock.FileLock(self.directory / "registry.lock", timeout=LOCK_TIMEOUT_SECONDS)
         )
 
+    def remedy(self, action: str) -> str:
+        """Advise what to do where something stored cannot be used: an action again, or another registry."""
+        return f"{action} again, or set another {self.setting}"
+
     @property
     def exists(self) -> bool:
         """Whether there is anything to read: an embedded registry is created by the first write."""

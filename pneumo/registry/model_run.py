@@ -29,13 +29,17 @@ REQUIREMENTS = ("keras", "tensorflow", "numpy")
 
 
 def log_model(
-    record: ModelRecord, model: keras.Model, predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path]
+    record: ModelRecord,
+    model: keras.Model,
+    predictions: Mapping[str, pd.DataFrame],
+    figures: Iterable[Path],
+    attachments: Mapping[str, bytes],
 ) -> tuple[ModelInfo, str]:
     """Log a run with parameters, learning curves, scores, files and the model, and return also the SHA-256 of the model file."""
     parameters = set(ModelRecord.model_fields) - {"history", "phases", *PARTS}
     tables = {runs.predictions_file(part): table for part, table in predictions.items()}
     with runs.start_run(record.recipe, {}) as run, tempfile.TemporaryDirectory() as folder:
-        runs.log_record(record, runs.RECORD, parameters, tables, figures)
+        runs.log_record(record, runs.RECORD, parameters=parameters, predictions=tables, figures=figures, attachments=attachments)
         mlflow.MlflowClient().log_batch(run.info.run_id, metrics=_metrics(record))
         logged = mlflow.keras.log_model(
             # The same layers without an optimizer, whose moments would make the file two to three times as large.

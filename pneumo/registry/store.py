@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,8 +15,10 @@ from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error, import_mlflow, one_line
 from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, read_entry, tags_of
+from pneumo.registry.stored_results import AnyExperiment, load_experiments, load_external_evaluations, run_file
 from pneumo.registry.test_access import Access, log_access, read_accesses
 from pneumo.results.experiment import Experiment
+from pneumo.results.external import ExternalEvaluation, ScoredCohort
 from pneumo.results.files import parse_result, read_predictions
 from pneumo.results.model import ModelRecord
 from pneumo.startup import quiet_start
@@ -27,8 +30,6 @@ MODEL_NAME = "pneumonia-classifier"
 BY_NAME = f"name = '{MODEL_NAME}'"
 CHAMPION = "champion"
 
-AnyExperiment = TypeVar("AnyExperiment", bound=Experiment)
-
 
 class Registry:
     """Registered models: the versions of one MLflow model, embedded in a folder or on a tracking server."""
@@ -38,9 +39,16 @@ class Registry:
         self._location = self._backend.location
 
     def add(
-        self, record: ModelRecord, model: "keras.Model", predictions: Mapping[str, pd.DataFrame], figures: Iterable[Path] = ()
+        self,
+        record: ModelRecord,
+        model: "keras.Model",
+        predictions: Mapping[str, pd.DataFrame],
+        figures: Iterable[Path] = (),
+        attachments: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Entry:
-        """Register a model with its record, predictions by part, and figures; the first model of a registry becomes the champion.
+        """Register a model with its record, predictions by part, figures, and other files by name.
+
+        The first model of a registry becomes the champion.
 
         The version is created last, in one call, so an incomplete registration of a killed process is not listed.
         """
@@ -48,7 +56,7 @@ class Registry:
             # Imported here: it imports Keras, and MLflow's environment must be set before.
             from pneumo.registry.model_run import log_model  # noqa: PLC0415
 
-            logged, sha256 = log_model(record, model, predictions, figures)
+            logged, sha256 = log_model(record, model, predictions, figures, attachments)
             _ensure_model_name(client)
             source, tags = f"models:/{logged.model_id}", tags_of(record, sha256)
             added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
@@ -62,6 +70,11 @@ class Registry:
         """Store the result of an experiment and return the id of its MLflow run; it is listed when it is complete."""
         with self._backend.writing() as client:
             return runs.log_experiment(client, result, predictions, figures)
+
+    def add_external_evaluation(self, result: ExternalEvaluation, predictions: pd.DataFrame) -> str:
+        """Store the evaluation of a model on another cohort and return the id of its MLflow run."""
+        with self._backend.writing() as client:
+            return runs.log_external_evaluation(client, result, predictions)
 
     def entries(self, recipe: str | None = None) -> list[Entry]:
         """List the models of one recipe or of all, the newest last; without those of `unreadable`."""
@@ -93,16 +106,12 @@ class Registry:
         raise UserError(f"No model of this cohort is registered in {self._location}: run `make train` first")
 
     def newest_experiments(self, kind: type[AnyExperiment], data_fingerprint: str) -> list[AnyExperiment]:
-        """Load the newest result of each name among the experiments of one kind and cohort.
+        """Load the newest result of each name among the experiments of one kind and cohort."""
+        return load_experiments(self._backend, kind, data_fingerprint)
 
-        Raises:
-            UserError: a result is missing or cannot be read by this version of the package.
-        """
-        if not self._backend.exists:
-            return []
-        with as_user_error(self._location):
-            run_ids = runs.newest_runs(self._backend.client(), kind.KIND, data_fingerprint)
-        return [self._experiment(kind, run_id) for run_id in run_ids]
+    def external_evaluations(self, entry: Entry) -> list[ScoredCohort]:
+        """Load the newest evaluation of a model on each other cohort, sorted by the cohorts' names."""
+        return load_external_evaluations(self._backend, entry)
 
     def get(self, reference: str) -> Entry:
         """Look up a model by its version, by "champion", or by its recipe, of which the newest is returned.
@@ -125,12 +134,21 @@ class Registry:
         """Load the record of a model."""
         with self._model_file(entry, runs.RECORD) as path:
             name = f"The record of model {entry.version} in {self._location}"
-            return parse_result(path.read_bytes(), ModelRecord, name, self._remedy(f"train {entry.recipe}"))
+            return parse_result(path.read_bytes(), ModelRecord, name, self._backend.remedy(f"train {entry.recipe}"))
 
     def predictions(self, entry: Entry, part: str) -> pd.DataFrame:
         """Read a model's predictions on "validation", "validation_shifted" or "test": path, patient, y_true, y_score."""
         with self._model_file(entry, runs.predictions_file(part)) as path:
             return read_predictions(path)
+
+    def attachment(self, entry: Entry, name: str) -> bytes | None:
+        """Read a file that was registered with a model; None where it has none of this name, as one of an earlier version."""
+        with as_user_error(self._location):
+            stored = {file.path for file in self._backend.client().list_artifacts(entry.run_id)}
+        if name not in stored:
+            return None
+        with self._model_file(entry, name) as path:
+            return path.read_bytes()
 
     def figure(self, entry: Entry, name: str) -> bytes:
         """Read a figure that was registered with a model."""
@@ -169,13 +187,17 @@ class Registry:
             self._backend.client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
         return entry
 
-    def log_test_access(self, recipe: str, data_fingerprint: str) -> list[Access]:
-        """Log that the audit or a recipe's model is about to access test; return all accesses to that test split, this one last."""
-        return log_access(self._backend, recipe, data_fingerprint)
+    def log_test_access(self, recipe: str, data_fingerprint: str, content_fingerprint: str | None = None) -> list[Access]:
+        """Log that the audit or a recipe's model is about to access test; return all accesses to those radiographs, this one last.
 
-    def test_accesses(self, data_fingerprint: str) -> list[Access]:
-        """Return all accesses to a cohort's test split, the newest last."""
-        return read_accesses(self._backend, data_fingerprint)
+        Args:
+            content_fingerprint: of the cohort, with which accesses to the same radiographs in other splits count as well.
+        """
+        return log_access(self._backend, recipe, data_fingerprint, content_fingerprint)
+
+    def test_accesses(self, data_fingerprint: str, content_fingerprint: str | None = None) -> list[Access]:
+        """Return all accesses to a cohort's test split, and to the same radiographs in other splits, the newest last."""
+        return read_accesses(self._backend, data_fingerprint, content_fingerprint)
 
     def ui_command(self, port: int = 5000) -> list[str]:
         """Return the command that runs the MLflow UI on an embedded registry."""
@@ -207,19 +229,11 @@ class Registry:
     def _refusal(self, entry: UnreadableEntry) -> str:
         return (
             f"Model {entry.version} in {self._location} is of an incompatible version of pneumo (without a valid {entry.fields}): "
-            f"{self._remedy(f'train {entry.recipe}')}"
+            f"{self._backend.remedy(f'train {entry.recipe}')}"
         )
 
-    def _remedy(self, action: str) -> str:
-        return f"{action} again, or set another {self._backend.setting}"
-
-    def _experiment(self, kind: type[AnyExperiment], run_id: str) -> AnyExperiment:
-        owner, action = f"{kind.KIND} {run_id}", f"run the {kind.KIND}"
-        with self._backend.download(f"runs:/{run_id}/{runs.RESULT}", owner, f"{action} again") as path:
-            return parse_result(path.read_bytes(), kind, f"The result of {owner} in {self._location}", self._remedy(action))
-
     def _model_file(self, entry: Entry, name: str) -> AbstractContextManager[Path]:
-        return self._backend.download(f"runs:/{entry.run_id}/{name}", f"model {entry.version}", f"train {entry.recipe} again")
+        return run_file(self._backend, entry.run_id, name, f"model {entry.version}", f"train {entry.recipe}")
 
 
 def _ensure_model_name(client: Any) -> None:

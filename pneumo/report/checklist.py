@@ -31,6 +31,11 @@ ITEMS = {
         "curves": "robustness",
         "of the selected model": "robustness-selected",
     },
+    "External validation: other cohorts, at the locked threshold": {
+        "scores with intervals": "other-cohorts-table",
+        "of the selected model": "other-cohorts-selected",
+        "by subgroup": "other-cohorts-subgroups",
+    },
     "Mistakes with heatmaps": {"gallery": "gallery", "of the selected model": "gallery-selected"},
     "Paired comparison of models": {"DeLong and McNemar": "comparisons"},
     "Limitations": {"limitations": "limits"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from pneumo.figures.drawing import Picture
 from pneumo.report.explanations_page import ExplanationsSection, explanations_section
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_accesses
+from pneumo.report.other_cohorts import OtherCohortsSection, other_cohorts_section
 from pneumo.report.pictures import ModelSection, Pictures, draw_pictures, model_section
 from pneumo.report.saved_results import AuditSection, RobustnessSection, audit_section, robustness_section
 from pneumo.report.scores import Comparison, paired_comparisons
@@ -30,6 +31,7 @@ class Content:
     audit: AuditSection
     robustness: RobustnessSection
     explanations: ExplanationsSection
+    other_cohorts: OtherCohortsSection
     experiments: Experiments
     pictures: Pictures
 
@@ -39,6 +41,7 @@ class Content:
             *self.pictures.all(),
             *(picture for picture in (self.audit.picture, self.robustness.picture) if picture),
             *(picture for section in self.sections for picture in section.all()),
+            *self.other_cohorts.all(),
         ]
 
 
@@ -70,6 +73,7 @@ def build_content(
         audit=audit_section(report_directory, cohort.fingerprint),
         robustness=robustness_section(report_directory, shown, cohort.synthetic),
         explanations=explanations_section(report_directory, shown),
+        other_cohorts=other_cohorts_section(shown, [section.statistics for section in sections], cohort.synthetic),
         experiments=experiments,
         pictures=draw_pictures(cohort, samples, sections, experiments, selected.model),
     )

@@ -9,7 +9,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
-from pneumo.evaluation.scores import PARTS
+from pneumo.evaluation.scores import PARTS, Evaluation
+from pneumo.files import printable
 from pneumo.results.experiment import Ablation, CrossValidation, Experiment
 from pneumo.results.model import RegisteredModel
 
@@ -27,6 +28,12 @@ class CohortSummary:
     """Number of ignored entries of the folder by kind."""
     left_out: pd.DataFrame
     """Excluded files: columns path, problem, detail."""
+    patients_from: str
+    """Where patients were read from, as a phrase."""
+    patients_known: bool
+    """False where images were split instead of patients."""
+    splits_from: str
+    """Where the splits come from, as a sentence."""
     fingerprint: str
     published: bool
     """The radiographs of Kermany et al. (2018)."""
@@ -83,11 +90,21 @@ def check_inputs(cohort: CohortSummary, models: Sequence[RegisteredModel], exper
             )
     for model in models:
         for part in PARTS:
-            rows, scores = model.predictions[part], model.evaluation(part)
-            reproduced = len(rows) == scores.images and (
-                scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004
-            )
-            if not reproduced:
+            if not _reproduces(model.predictions[part], model.evaluation(part)):
                 raise UserError(
                     f"the {part} predictions stored with {model.name} do not give the scores in its record: train it again"
                 )
+        for scored in model.external:
+            if not _reproduces(scored.predictions, scored.evaluation.statistics.scores):
+                other = printable(scored.evaluation.data_name)
+                raise UserError(
+                    f"the predictions of {model.name} on {other} do not give the scores stored with them: run"
+                    f" `pneumo evaluate {model.version}` again"
+                )
+
+
+def _reproduces(rows: pd.DataFrame, scores: Evaluation) -> bool:
+    """Whether stored predictions give the number of images and the AUROC of an evaluation."""
+    if len(rows) != scores.images:
+        return False
+    return scores.auroc is None or abs(roc_auc_score(rows["y_true"], rows["y_score"]) - scores.auroc) < 1e-6  # noqa: PLR2004

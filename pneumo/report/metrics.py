@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pneumo.report.content import Content
+from pneumo.report.other_cohorts import metrics as external_metrics
 from pneumo.report.pictures import ModelSection
 from pneumo.report.reference import reference_systems
 from pneumo.report.remarks import Remark
@@ -27,6 +28,9 @@ def metrics(content: Content, remarks: Sequence[Remark]) -> dict[str, Any]:
             "fingerprint": cohort.fingerprint,
             "flow": flow(cohort.table),
             "patients_in_several_parts": patients_in_several_parts(cohort.table),
+            "patients_from": cohort.patients_from,
+            "patients_known": cohort.patients_known,
+            "splits_from": cohort.splits_from,
             "foreign": dict(cohort.foreign),
             "left_out": {str(problem): int(count) for problem, count in cohort.left_out["problem"].value_counts().items()},
         },
@@ -57,6 +61,7 @@ def _model_metrics(section: ModelSection) -> dict[str, Any]:
         **model.record.model_dump(mode="json"),
         "gap": {part: {path: gap(model, part, path) for path in paths} for part in ("validation", "validation_shifted")},
         "statistics": section.statistics.model_dump(mode="json"),
+        "external_evaluations": external_metrics(model),
     }
 
 

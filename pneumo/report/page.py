@@ -12,6 +12,7 @@ from typing import Any
 from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
 from pneumo.audit.traits import TRAITS
 from pneumo.evaluation.comparison import RULE
+from pneumo.evaluation.subgroups import MIN_IMAGES
 from pneumo.figures.drawing import Picture
 from pneumo.files import write_atomically, writing
 from pneumo.report.cards import CARDS, CODE_FIELDS, INTENDED_USES, OUT_OF_SCOPE_USES, card_file, render_cards, shared_provenance
@@ -20,6 +21,7 @@ from pneumo.report.content import build_content
 from pneumo.report.explanations_page import EXPLANATIONS, render_explanations
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, check_inputs
 from pneumo.report.metrics import metrics
+from pneumo.report.other_cohorts import COMMAND, meaning, notes
 from pneumo.report.reference import OFFICIAL_TEST_IMAGES
 from pneumo.report.remarks import remarks_on_selected
 from pneumo.report.rendering import render
@@ -46,6 +48,10 @@ NAMES = {
     "rule_labels": RULE_LABELS,
     "value": value,
     "gap": gap,
+    "external_meaning": meaning,
+    "external_notes": notes,
+    "evaluate_command": COMMAND,
+    "min_subgroup_images": MIN_IMAGES,
     "code_fields": CODE_FIELDS,
     "selection_rule": RULE,
     "shared_provenance": shared_provenance,

@@ -7,6 +7,7 @@ from pneumo.audit.traits import TRAITS
 from pneumo.evaluation.model_statistics import ModelStatistics
 from pneumo.report.content import Content
 from pneumo.report.inputs import CohortSummary
+from pneumo.report.other_cohorts import discrimination
 from pneumo.report.reference import OFFICIAL_TEST_IMAGES, reference_systems
 from pneumo.report.scores import SEED_SCORES
 from pneumo.report.seed_groups import SeedGroup, seed_group_of
@@ -32,6 +33,7 @@ def remarks_on_selected(content: Content) -> list[Remark]:
     remarks = [
         ("missing_results", missing_results(content), "checklist"),
         ("expected_performance", expected_performance(statistics), "gap"),
+        ("other_cohorts", other_cohorts(model), "other-cohorts"),
         ("subtypes", subtypes(statistics), "subtypes"),
         ("calibration", calibration(statistics), "calibration"),
         ("linear_baseline", linear_baseline(audit, statistics), "linear-baseline"),
@@ -41,7 +43,7 @@ def remarks_on_selected(content: Content) -> list[Remark]:
         ("test_access", test_access(model, content.test_accesses), "test-access"),
         ("highest_on_test", highest_on_test(model, [section.model for section in content.sections]), "comparisons"),
         ("champion", champion(model, [section.model for section in content.all_sections]), "models"),
-        ("limits", limits(content.cohort), "limits"),
+        ("limits", limits(content.cohort, [scored.evaluation.data_name for scored in model.external]), "limits"),
     ]
     return [Remark(topic, sentence, section) for topic, sentence, section in remarks if sentence]
 
@@ -80,6 +82,11 @@ def expected_performance(statistics: ModelStatistics) -> str:
 
 def _exceeds(expected: float | None, high: float | None) -> bool:
     return expected is not None and high is not None and expected > high
+
+
+def other_cohorts(model: RegisteredModel) -> str | None:
+    """Give the AUROC on each other cohort that the model was evaluated on."""
+    return " ".join(discrimination(scored.evaluation, model.record) for scored in model.external) or None
 
 
 def subtypes(statistics: ModelStatistics) -> str | None:
@@ -190,10 +197,11 @@ def champion(model: RegisteredModel, models: Sequence[RegisteredModel]) -> str |
     )
 
 
-def limits(cohort: CohortSummary) -> str:
-    """Say on which radiographs the scores were measured."""
+def limits(cohort: CohortSummary, others: Sequence[str]) -> str:
+    """Say on which radiographs the scores were measured, given the names of the other cohorts that the model was evaluated on."""
     if cohort.synthetic:
         return "The radiographs are simulated phantoms: this page says nothing about patients."
     published = "One hospital, children aged one to five, labels from reading the radiographs and not from culture"
     scope = published if cohort.published else "One cohort"
-    return f"{scope}: performance on other radiographs has not been measured."
+    radiographs = f"radiographs other than these and those of {listed(others)}" if others else "other radiographs"
+    return f"{scope}: performance on {radiographs} has not been measured."

@@ -1,7 +1,7 @@
 """The record of a registered model, with its training phases and search, and the model as figures and reports take it."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ import pandas as pd
 
 from pneumo.config import Resize
 from pneumo.evaluation.scores import Evaluation, Part, Result
+from pneumo.results.external import ScoredCohort
 from pneumo.results.provenance import Provenance
 
 
@@ -132,6 +133,8 @@ class RegisteredModel:
     """Columns path, patient, subtype, y_true, y_score; shifted validation has every radiograph several times."""
     search_figures: Mapping[str, bytes] = field(default_factory=dict)
     """PNG by name, "convergence" and "dependence"; empty where no search chose the settings."""
+    external: Sequence[ScoredCohort] = ()
+    """Evaluations on other cohorts; no selection of a model reads them."""
 
     @property
     def name(self) -> str:

@@ -7,10 +7,13 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pneumo.cohort.index import Cohort
 from pneumo.evaluation.scores import Result
+
+if TYPE_CHECKING:
+    # Its decoders take two seconds to import, which listing models must not.
+    from pneumo.cohort.index import Cohort
 
 SOFTWARE = ("tensorflow", "keras", "scikit-learn", "numpy", "pillow", "mlflow")
 
@@ -35,7 +38,7 @@ class Provenance(Result):
     hardware: str
 
 
-def provenance(cohort: Cohort, protocol_fingerprint: str) -> dict[str, Any]:
+def provenance(cohort: "Cohort", protocol_fingerprint: str) -> dict[str, Any]:
     """Return the fields of `Provenance` for a result that is computed now on a cohort."""
     return {
         "created": datetime.now(UTC),

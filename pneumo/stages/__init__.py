@@ -1,11 +1,37 @@
 """The table of commands: what each does, the module that runs it, and the groups of settings that it takes.
 
-`pneumo.stages.MODULE` offers `run(config, console)`; a recipe's stage is `train`, whose `run` also takes the recipe's name.
+`pneumo.stages.MODULE` offers `run(config, console)`, which also takes the command's operands by their names; a recipe's stage is
+`train`, whose `run` takes the recipe's name.
 """
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from pneumo.config import Config, Recipe
+
+
+class Operand(NamedTuple):
+    """A positional argument of a command, or a flag."""
+
+    name: str
+    """Of the parameter of the stage's `run`."""
+    help: str
+    metavar: str = ""
+    kind: type = str
+    number: str | None = None
+    """As argparse's `nargs`; None: exactly one."""
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    flag: str | None = None
+    """Name of a flag, such as --json; None: a positional argument."""
+
+    @property
+    def usage(self) -> str:
+        """How `--help` shows it in the line of usage."""
+        name = self.flag or self.metavar or "|".join(self.choices)
+        if self.flag or self.number == "?":
+            return f"[{name}]"
+        return f"{name} …" if self.number == "+" else name
 
 
 class Stage(NamedTuple):
@@ -16,8 +42,14 @@ class Stage(NamedTuple):
     """Groups of `Config` that the command reads, and accepts as options."""
     module: str | None = None
     """Module that runs it; None: the one with the command's name."""
-    operands: str = ""
-    """Positional arguments, as `--help` shows them."""
+    operands: tuple[Operand, ...] = ()
+    documents_cohort: bool = False
+    """Whether `--help` documents how a cohort is read, which the other commands accept without showing it."""
+
+    @property
+    def usage(self) -> str:
+        """The operands, as `--help` and the command reference show them."""
+        return " ".join(operand.usage for operand in self.operands)
 
 
 COHORT = ("data", "cohort", "protocol")
@@ -25,10 +57,21 @@ REGISTRY = (*COHORT, "registry")
 RECIPES = {name: field.description for name, field in Config.model_fields.items() if issubclass(type(field.default), Recipe)}
 """What each recipe trains, by its name, which is also its command."""
 
+_REGISTRY_OPERANDS = (
+    Operand("action", "what to do", choices=("list", "show", "promote", "ui")),
+    Operand("reference", "show, promote: a version, a recipe, or champion", "MODEL", number="?"),
+    Operand("as_json", "list, show: print JSON", flag="--json"),
+)
+_EVALUATED_MODEL = Operand(
+    "reference", "a version, a recipe (its newest version), or champion (the default)", "MODEL", number="?", default="champion"
+)
+
 # In the order in which they are run.
 STAGES = {
     "fetch": Stage("Download the public archive of radiographs.", ("cohort",)),
-    "prepare": Stage("Index and check the cohort, and decode it into the pixel caches.", (*COHORT, *RECIPES)),
+    "prepare": Stage(
+        "Index and check the cohort, and decode it into the pixel caches.", (*COHORT, *RECIPES), documents_cohort=True
+    ),
     "audit": Stage("Look for leakage between the splits and for acquisition shortcuts.", (*REGISTRY, "audit", "report")),
     **{name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train") for name, networks in RECIPES.items()},
     "heads": Stage("Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search")),
@@ -43,13 +86,20 @@ STAGES = {
     "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report")),
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
     "explain": Stage(
-        "Draw heatmaps of any radiographs for a registered model.", ("registry", "explain", "lots", "report"), operands="IMAGE … "
+        "Draw heatmaps of any radiographs for a registered model.",
+        ("registry", "explain", "lots", "report"),
+        operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"),),
+    ),
+    "evaluate": Stage(
+        "Score a registered model on another cohort, at its locked threshold.",
+        ("data", "cohort", "registry"),
+        operands=(_EVALUATED_MODEL,),
     ),
     "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "report")),
     "registry": Stage(
         "List, show and promote registered models; start the MLflow UI.",
         ("registry",),
-        operands="list|show|promote|ui [MODEL] [--json] ",
+        operands=_REGISTRY_OPERANDS,
     ),
     "bench": Stage(
         "Compare speed with common alternatives and the compute-bound limit.",

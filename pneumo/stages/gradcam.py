@@ -24,7 +24,7 @@ def run(config: Config, console: Console) -> None:
         explainer = Explainer(registry.load(entry), config.lots, settings.layer)
         folder = config.report.directory / gallery_folder(entry.recipe, entry.version)
         write_gallery(
-            folder, mistakes, explainer, method=settings.method, root=cohort.root, record=record, model_sha256=entry.model_sha256
+            folder, mistakes, explainer, method=settings.method, file_of=cohort.file, record=record, model_sha256=entry.model_sha256
         )
         counts = mistakes["kind"].value_counts()
         console.print(

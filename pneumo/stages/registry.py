@@ -10,7 +10,9 @@ from rich.table import Table
 
 from pneumo.config import Config
 from pneumo.errors import UserError
+from pneumo.files import printable
 from pneumo.registry import Entry, Registry
+from pneumo.results.formatting import interval
 
 HEADERS = ("version", "recipe", "created", "AUROC, shifted\nvalidation", "AUROC,\ntest", "accuracy,\ntest", "alias")
 
@@ -63,14 +65,24 @@ def _row(entry: Entry) -> list[str]:
 
 
 def _show(registry: Registry, console: Console, reference: str, as_json: bool) -> None:
-    """Print the record of a model."""
+    """Print the record of a model, and its scores on other cohorts."""
     entry = registry.get(reference)
     record = registry.record(entry).model_dump(mode="json")
+    external = [scored.evaluation for scored in registry.external_evaluations(entry)]
     if as_json:
-        _print_json(entry.model_dump(mode="json") | {"record": record})
+        evaluations = [evaluation.model_dump(mode="json") for evaluation in external]
+        _print_json(entry.model_dump(mode="json") | {"record": record, "external_evaluations": evaluations})
         return
     console.print(f"Version {entry.version}, sha256 {entry.model_sha256}")
     console.print_json(data=record)
+    for evaluation in external:
+        scores, images = evaluation.statistics.certainty.scores, evaluation.statistics.scores.images
+        console.print(
+            f"On {printable(evaluation.data_name)}, {images} radiographs, {evaluation.created:%Y-%m-%d}: "
+            f"AUROC {interval(scores['auroc'])}; at its locked threshold, sensitivity {interval(scores['locked.sensitivity'])}, "
+            f"specificity {interval(scores['locked.specificity'])}",
+            markup=False,
+        )
 
 
 def _serve(registry: Registry, console: Console) -> None:

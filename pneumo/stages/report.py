@@ -41,6 +41,9 @@ def run(config: Config, console: Console) -> None:
         synthetic=cohort.synthetic,
         foreign=cohort.foreign,
         left_out=cohort.left_out,
+        patients_from=cohort.patients_from,
+        patients_known=cohort.patients_known,
+        splits_from=cohort.splits_from,
         fingerprint=cohort.fingerprint,
         published=not cohort.synthetic and is_published(cohort.table),
         test_accesses=accesses,
@@ -60,7 +63,7 @@ def samples(cohort: Cohort, parts: pd.Series) -> list[Sample]:
     training = cohort.table[parts == "training"].sort_values("sha256")
     shown = training.groupby("subtype").head(SAMPLES_PER_SUBTYPE).sort_values(["label", "subtype"])
     return [
-        Sample(decode_at_height(cohort.root / path, SAMPLE_HEIGHT_PX), label if label == "NORMAL" else f"{label}, {subtype}")
+        Sample(decode_at_height(cohort.file(path), SAMPLE_HEIGHT_PX), label if label == "NORMAL" else f"{label}, {subtype}")
         for path, label, subtype in shown[["path", "label", "subtype"]].itertuples(index=False)
     ]
 
@@ -74,5 +77,6 @@ def _load(registry: Registry, entry: Entry, cohort: Cohort) -> RegisteredModel:
         sha256=entry.model_sha256,
         record=record,
         predictions={part: table.assign(subtype=table["path"].map(subtypes)) for part, table in predictions.items()},
+        external=registry.external_evaluations(entry),
         search_figures={name: registry.figure(entry, f"search-{name}.png") for name in SEARCH_FIGURES} if record.search else {},
     )

@@ -43,8 +43,10 @@ def _measure(registry: Registry, entry: Entry, cohort: Cohort, config: Config, c
     record, model, settings = registry.record(entry), registry.load(entry), config.robustness
     radiographs = sample_radiographs(registry.predictions(entry, "validation"), settings.radiographs, SEED)
     frame_px = max(FRAME_PX, record.image_size_px)
-    decode = partial(decode_indexed, cohort.root, frame_px, "squash")
-    frames = np.stack(list(in_parallel(decode, radiographs["path"].tolist(), f"Decoding radiographs at {frame_px} px")))
+    files = [cohort.file(path) for path in radiographs["path"]]
+    frames = np.stack(
+        list(in_parallel(partial(decode_indexed, frame_px, "squash"), files, f"Decoding radiographs at {frame_px} px"))
+    )
     sizes = cohort.table.set_index("path").loc[radiographs["path"], ["width", "height"]].to_numpy().tolist()
 
     def score_frames(perturbed: Pixels, severity: float) -> Point:

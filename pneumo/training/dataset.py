@@ -84,6 +84,8 @@ def load_cohort(data: Path | None, cohort: config.Cohort, protocol: config.Proto
     parts = partition(indexed, protocol)
     counts = ", ".join(f"{part} {count}" for part, count in parts.value_counts().items())
     console.print(f"{indexed.title}: {len(indexed.table)} radiographs ({counts})")
+    if not indexed.patients_known:
+        console.print(f"Patients: {indexed.patients_from}", style="bold", markup=False)
     if indexed.foreign or len(indexed.left_out):
         console.print(f"Ignored {sum(indexed.foreign.values())} foreign entries, left out {len(indexed.left_out)} radiographs")
     return indexed, parts

@@ -11,11 +11,13 @@ from rich.console import Console
 
 from pneumo.figures.models import learning_curves
 from pneumo.registry import Entry, Registry
+from pneumo.registry.runs import FEATURE_REFERENCE, OWN_RADIOGRAPHS
 from pneumo.registry.test_access import AUDIT
 from pneumo.results.formatting import rounded
 from pneumo.results.model import ModelRecord, SearchResult
 from pneumo.results.provenance import provenance
 from pneumo.training.dataset import CLASS_NAMES
+from pneumo.training.feature_reference import feature_reference
 from pneumo.training.fit import Trained
 from pneumo.training.operating_point import LockedOperatingPoint, lock_operating_point
 from pneumo.training.precision import choose_precision
@@ -59,6 +61,7 @@ def register(
         keep_state: leave the training's state, marked with the version, for a command that registers several models.
     """
     locked = lock_operating_point(trained.model, run)
+    attachments = _own_radiographs(trained.model, run)
     accesses = _log_test_access(run, registry)
     predictions = test_predictions(trained.model, run, locked)
     record = ModelRecord(
@@ -74,7 +77,8 @@ def register(
         **lineage.fields(),
     )
     with tempfile.TemporaryDirectory() as folder:
-        entry = registry.add(record, trained.model, predictions, _write_figures(record, lineage.figures, Path(folder)))
+        figures = _write_figures(record, lineage.figures, Path(folder))
+        entry = registry.add(record, trained.model, predictions, figures, attachments)
     # Deleted only now: until the model is listed, an interrupted command must be able to resume.
     if keep_state:
         run.mark_registered(entry.version)
@@ -88,6 +92,14 @@ def test_predictions(model: Any, run: TrainingRun, locked: LockedOperatingPoint)
     """Score the test split and add the scores on validation: by part, columns path, patient, y_true, y_score."""
     test = predict(model, run.dataset, "test", run.recipe.fit.batch_size)
     return {"validation": locked.validation, "validation_shifted": locked.validation_shifted, "test": test}
+
+
+def _own_radiographs(model: Any, run: TrainingRun) -> dict[str, bytes]:
+    """Files by which radiographs of other cohorts are compared with those of this one: their hashes, and their features."""
+    hashes = sorted(set(run.dataset.table["sha256"]))
+    reference = feature_reference(model, run.dataset, run.recipe.fit.batch_size)
+    features = {} if reference is None else {FEATURE_REFERENCE: reference.to_bytes()}
+    return {OWN_RADIOGRAPHS: "".join(f"{digest}\n" for digest in hashes).encode()} | features
 
 
 def _log_test_access(run: TrainingRun, registry: Registry) -> dict[str, Any]:

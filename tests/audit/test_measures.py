@@ -87,5 +87,5 @@ def test_missing_and_damaged_originals_are_reported(cohort, tmp_path):
         measure_originals(cohort, tmp_path / "absent")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/IM-0002-0001.jpeg").write_bytes(b"not an image")
-    with pytest.raises(UserError, match=r"IM-0002-0001\.jpeg: not a JPEG"):
+    with pytest.raises(UserError, match=r"IM-0002-0001\.jpeg: not a DICOM, JPEG"):
         measure_originals(cohort, tmp_path / "full")

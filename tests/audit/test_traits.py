@@ -6,7 +6,8 @@ from pneumo.audit.traits import FILE_TRAITS, SIDE_PX, TRAITS, file_traits, pixel
 from pneumo.phantom.acquisition import AcquisitionSettings, take_radiograph
 from pneumo.phantom.lesions import draw_pneumonia
 from pneumo.phantom.thorax import Chest, draw_patient, draw_posture
-from pneumo.radiographs.raster import UnreadableError, open_radiograph
+from pneumo.radiographs.errors import UnreadableError
+from pneumo.radiographs.radiograph import open_radiograph
 
 
 def phantom(seed, acquisition=AcquisitionSettings(), height_px=128):  # noqa: B008

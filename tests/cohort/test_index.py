@@ -1,6 +1,7 @@
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,15 @@ def test_the_table_has_a_row_for_each_radiograph_and_the_folder_is_unchanged(ker
     assert list(cohort.table["path"]) == sorted(cohort.table["path"])
     assert cohort.table.groupby("split").size().to_dict() == {"train": 18, "val": 3, "test": 6}
     row = cohort.table.set_index("path").loc["test/PNEUMONIA/person7_bacteria_14.jpeg"]
-    assert row.drop("sha256").to_dict() == {
+    assert pd.isna(row["age_years"])
+    assert row.drop(["sha256", "age_years"]).to_dict() == {
         "split": "test",
         "label": "PNEUMONIA",
         "subtype": "bacterial",
         "patient": "bacteria-7",
+        "sex": "",
+        "view": "",
+        "manufacturer": "",
         "width": 24,
         "height": 20,
         "mode": "L",
@@ -63,7 +68,8 @@ def test_the_table_has_a_row_for_each_radiograph_and_the_folder_is_unchanged(ker
     }
     assert (cohort.synthetic, cohort.foreign, len(cohort.left_out)) == (False, {}, 0)
     (written,) = cohort_directory.glob("cache/*/cohort.csv")
-    pd.testing.assert_frame_equal(pd.read_csv(written), cohort.table, check_dtype=False)
+    reread = pd.read_csv(written, keep_default_na=False, na_values={"age_years": [""]})
+    pd.testing.assert_frame_equal(reread, cohort.table, check_dtype=False)
 
 
 def test_a_nested_folder_and_a_zip_give_the_same_fingerprint(kermany_folder: Path, cohort_directory: Path) -> None:
@@ -127,18 +133,22 @@ def test_a_name_that_is_not_valid_utf8_is_reported(kermany_folder: Path, cohort_
     assert "name is not valid UTF-8" in refusal(kermany_folder, cohort_directory)
 
 
-def damage(file: Path, kind: str) -> None:
-    intact = file.read_bytes()
-    content = {"empty file": b"", "truncated": intact[:-60], "not a JPEG, PNG, BMP or TIFF image": b"Dear radiologist"}
-    file.write_bytes(content[kind])
-
-
-@pytest.mark.parametrize("kind", ["empty file", "truncated", "not a JPEG, PNG, BMP or TIFF image"])
-def test_a_damaged_radiograph_is_reported_or_left_out(kermany_folder: Path, cohort_directory: Path, kind: str) -> None:
-    damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", kind)
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda _: b"", "empty file"),
+        (lambda intact: intact[:-60], "Premature end of JPEG file"),
+        (lambda _: b"Dear radiologist", "not a DICOM, JPEG, PNG, BMP, TIFF, WebP or PGM image"),
+    ],
+)
+def test_a_damaged_radiograph_is_reported_or_left_out(
+    kermany_folder: Path, cohort_directory: Path, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    damaged = kermany_folder / "train/NORMAL/IM-0003-0001.jpeg"
+    damaged.write_bytes(damage(damaged.read_bytes()))
     message = refusal(kermany_folder, cohort_directory)
     assert f"{kermany_folder}: 1 unreadable file (train/NORMAL/IM-0003-0001.jpeg: " in message
-    assert kind in message
+    assert reason in message
     assert """--cohort.leave_out '["unreadable"]'""" in message
     cohort = indexed(kermany_folder, cohort_directory, "unreadable")
     assert len(cohort.table) == 26
@@ -195,7 +205,7 @@ def test_all_problems_are_reported_at_once_and_long_lists_are_shortened(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
     for radiograph in sorted((kermany_folder / "train/PNEUMONIA").iterdir())[:5]:
-        damage(radiograph, "empty file")
+        radiograph.write_bytes(b"")
     shutil.rmtree(kermany_folder / "val/PNEUMONIA")
     write_radiograph(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
     message = refusal(kermany_folder, cohort_directory)
@@ -210,7 +220,7 @@ def test_all_problems_are_reported_at_once_and_long_lists_are_shortened(
 def test_problems_in_leave_out_are_not_reported(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
-    damage(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", "empty file")
+    (kermany_folder / "train/NORMAL/IM-0003-0001.jpeg").write_bytes(b"")
     write_radiograph(kermany_folder / "train/NORMAL/IM-0008-0009.jpeg")
     message = refusal(kermany_folder, cohort_directory, "unreadable")
     assert "unreadable file" not in message
@@ -218,27 +228,37 @@ def test_problems_in_leave_out_are_not_reported(
 
 
 def test_a_class_whose_last_radiograph_is_left_out_is_missing(kermany_folder: Path, cohort_directory: Path) -> None:
-    damage(kermany_folder / "val/NORMAL/IM-0006-0001.jpeg", "empty file")
+    (kermany_folder / "val/NORMAL/IM-0006-0001.jpeg").write_bytes(b"")
     assert "class val/NORMAL is missing or empty" in refusal(kermany_folder, cohort_directory, "unreadable")
 
 
 def test_a_cohort_without_a_readable_radiograph_is_refused(kermany_folder: Path, cohort_directory: Path) -> None:
     for radiograph in kermany_folder.rglob("*.jpeg"):
-        damage(radiograph, "empty file")
+        radiograph.write_bytes(b"")
     message = refusal(kermany_folder, cohort_directory)
     assert "27 unreadable files (" in message
     assert "missing" not in message
     message = refusal(kermany_folder, cohort_directory, "unreadable", "shared_patient", "shared_image")
-    assert "split train is missing or empty; split val is missing or empty; split test is missing or empty" in message
+    assert "split train is missing or empty; split test is missing or empty" in message
 
 
-def test_missing_and_empty_splits_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
+def test_a_missing_class_cannot_be_left_out(kermany_folder: Path, cohort_directory: Path) -> None:
     shutil.rmtree(kermany_folder / "val")
-    for radiograph in (kermany_folder / "test").rglob("*.jpeg"):
+    for radiograph in (kermany_folder / "test/NORMAL").rglob("*.jpeg"):
         radiograph.unlink()
     message = refusal(kermany_folder, cohort_directory, "unreadable", "shared_patient", "shared_image")
-    assert f"{kermany_folder}: split val is missing or empty; split test is missing or empty" in message
-    assert message.endswith("; add what is missing")
+    assert f"{kermany_folder}: class test/NORMAL is missing or empty; add what is missing" in message
+
+
+def test_a_cohort_without_val_and_test_is_split_by_patient(kermany_folder: Path, cohort_directory: Path) -> None:
+    for split in ("val", "test"):
+        shutil.rmtree(kermany_folder / split)
+    cohort = index(kermany_folder, Settings(cache_dir=cohort_directory, test_fraction=0.4))
+    assert set(zip(cohort.table["split"], cohort.table["label"], strict=True)) == {
+        (split, label) for split in ("train", "test") for label in TRAIN_COUNTS
+    }
+    assert cohort.table.groupby("patient")["split"].nunique().eq(1).all()
+    assert "Test was drawn from the train split" in cohort.splits_from
 
 
 def test_missing_empty_and_unrelated_folders_are_refused(tmp_path: Path, cohort_directory: Path) -> None:
@@ -270,19 +290,33 @@ def test_an_unwritable_cache_dir_is_reported(kermany_folder: Path, tmp_path: Pat
 def test_a_second_run_decodes_only_changed_files(
     kermany_folder: Path, cohort_directory: Path, write_radiograph: RadiographWriter
 ) -> None:
-    first = indexed(kermany_folder, cohort_directory)
+    first = indexed(kermany_folder, cohort_directory).table.set_index("path")["sha256"]
     (known,) = cohort_directory.glob("cache/*/files.json")
-    # Overwritten with size and date unchanged: decoding them again would give other pixels.
-    for radiograph in kermany_folder.rglob("*.jpeg"):
-        status = radiograph.stat()
-        radiograph.write_bytes(bytes(status.st_size))
-        os.utime(radiograph, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert indexed(kermany_folder, cohort_directory).fingerprint == first.fingerprint
-    changed = write_radiograph(kermany_folder / "train/NORMAL/IM-0003-0001.jpeg", seed=1)
-    changes = indexed(kermany_folder, cohort_directory).table["sha256"] != first.table["sha256"]
-    assert first.table["path"][changes].to_list() == [changed.relative_to(kermany_folder).as_posix()]
-    known.write_text(known.read_text()[:-100])  # damaged: ignored as a whole
-    assert "26 unreadable files" in refusal(kermany_folder, cohort_directory)
+    unchanged, changed = "train/NORMAL/IM-0002-0001.jpeg", "train/NORMAL/IM-0003-0001.jpeg"
+    stored = known.read_text()
+    known.write_text(stored.replace(first[unchanged], "0" * 64).replace(first[changed], "0" * 64))
+    write_radiograph(kermany_folder / changed, seed=1)
+    second = indexed(kermany_folder, cohort_directory).table.set_index("path")["sha256"]
+    assert second[unchanged] == "0" * 64
+    assert second[changed] not in (first[changed], "0" * 64)
+    known.write_text(stored[:-100])  # damaged: ignored as a whole
+    assert indexed(kermany_folder, cohort_directory).table.set_index("path")["sha256"][unchanged] == first[unchanged]
+
+
+def test_content_that_is_exchanged_under_the_same_name_size_and_date_is_seen(kermany_folder: Path, cohort_directory: Path) -> None:
+    normal, pneumonia = (kermany_folder / "train" / name for name in ("NORMAL/IM-0001-0001.bmp", "PNEUMONIA/person1_virus_9.bmp"))
+    for grey, file in ((50, normal), (200, pneumonia)):
+        Image.new("L", (20, 20), grey).save(file)
+        os.utime(file, (1e9, 1e9))
+    before = indexed(kermany_folder, cohort_directory)
+    before.pixels(16, "squash")
+    normal.rename(kermany_folder / "x")
+    pneumonia.rename(normal)
+    (kermany_folder / "x").rename(pneumonia)
+    after = indexed(kermany_folder, cohort_directory)
+    assert after.fingerprint != before.fingerprint
+    row = after.table.index[after.table["path"] == "train/NORMAL/IM-0001-0001.bmp"][0]
+    assert after.pixels(16, "squash")[row].max() == 200
 
 
 def test_the_fingerprint_depends_on_content_and_not_on_the_path(

@@ -60,6 +60,14 @@ def test_the_shipped_validation_set_is_the_val_folder() -> None:
     }
 
 
+def test_without_a_val_split_validation_is_cut_from_train_and_shipped_validation_is_refused() -> None:
+    table = LARGE.table[LARGE.table["split"] != "val"]
+    part = partition(replace(LARGE, table=table), Protocol())
+    assert set(part) == {"training", "validation", "test"}
+    with pytest.raises(UserError, match=r"radiographs: has no val split; set protocol.validation to grouped"):
+        partition(replace(LARGE, table=table), Protocol(validation="shipped"))
+
+
 @pytest.mark.parametrize(("normal", "fraction"), [(3, 0.15), (1, 0.5)])
 def test_too_few_patients_for_both_classes_is_an_error(normal: int, fraction: float) -> None:
     with pytest.raises(

@@ -34,7 +34,9 @@ def mistakes():
 
 def written_gallery(folder, radiographs, mistakes, model):
     explainer = Explainer(model, Lots())
-    write_gallery(folder, mistakes, explainer, method="grad-cam", root=radiographs, record=RECORD, model_sha256="abc")
+    write_gallery(
+        folder, mistakes, explainer, method="grad-cam", file_of=lambda path: radiographs / path, record=RECORD, model_sha256="abc"
+    )
     return json.loads((folder / "mistakes.json").read_text())
 
 

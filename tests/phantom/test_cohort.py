@@ -12,7 +12,7 @@ from scipy.ndimage import binary_dilation
 from sklearn.metrics import roc_auc_score
 
 from pneumo import config
-from pneumo.cohort.layout import subtype_and_patient
+from pneumo.cohort.names import subtype_and_patient
 from pneumo.errors import UserError
 from pneumo.phantom.cohort import is_phantom, masks, write_cohort
 

@@ -1,5 +1,6 @@
 """The page in a browser and for a reader: its files, links, alternative texts, and names that contain HTML."""
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -96,6 +97,16 @@ def test_a_real_cohort_is_not_called_synthetic_and_its_limitations_are_stated(in
     assert "not a medical device" in page
     assert "official test split of 624 radiographs" in page
     assert "test split here has <strong>160 radiographs" in page
+
+
+def test_every_page_says_where_images_and_not_patients_were_split(inputs, index_of):
+    given = inputs(synthetic=False)
+    unknown = dataclasses.replace(given.cohort, patients_known=False, patients_from="unknown")
+    write_report(given.directory, unknown, given.samples, given.models, given.experiments)
+    pages = list(given.directory.rglob("*.html"))
+    assert len(pages) >= 3
+    assert all("Images, not patients, were split" in page.read_text() for page in pages)
+    assert "Images, not patients" not in index_of(False).read_text()
 
 
 def test_metrics_json_has_the_scores_of_evaluate(inputs, index_of):

@@ -1,0 +1,131 @@
+"""Every file that pydicom ships, and mutations of DICOM files, end as pixels or as one line, in bounded memory and time."""
+
+import io
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pydicom.data
+import pytest
+from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+
+from pneumo.config import Dicom
+from pneumo.radiographs.dicom_header import unsuitable
+from pneumo.radiographs.radiograph import UnreadableError, open_radiograph
+from tests.dicom_files import as_jpeg, chest_like, content, dataset
+
+MOST_SECONDS = 20
+MOST_MEMORY_BYTES = 2**30
+KINDS = ("flip", "truncate", "zero", "delete", "value")
+VALUES = (b"\0" * 4, b"\xff" * 4, b"9" * 4, b"\xfe\xff\xff\x7f", b"\\\\\\\\", b"-1.5")
+
+
+def outcome(file: Path) -> str:
+    """`pixels`, or the reason why there are none; any other exception fails."""
+    start = time.monotonic()
+    try:
+        with open_radiograph(file) as radiograph:
+            grey = radiograph.grey()
+            assert grey.size == radiograph.size
+            assert grey.mode == "L"
+            result = "pixels"
+            if radiograph.header is not None and (reason := unsuitable(radiograph.header, Dicom())):
+                result = f"unsuitable: {reason}"
+    except UnreadableError as error:
+        result = f"refused: {error}"
+    assert len(result.splitlines()) == 1
+    assert time.monotonic() - start < MOST_SECONDS
+    return result
+
+
+def originals() -> list[bytes]:
+    """DICOM files in five transfer syntaxes."""
+    wide = chest_like(96, 80)
+    files = [content(dataset(wide, WindowCenter=2048, WindowWidth=4096, PatientName="A^B", PixelSpacing=[0.1, 0.1]))]
+    for syntax in (RLELossless, JPEGLSLossless, JPEG2000Lossless):
+        written = dataset(wide, RescaleSlope=1, RescaleIntercept=0, PatientAge="034Y")
+        written.compress(syntax)
+        files.append(content(written))
+    return [*files, content(as_jpeg(dataset((wide >> 4).astype(np.uint8), 8), quality=90))]
+
+
+def mutated(file: bytes, kind: str, rng: np.random.Generator) -> bytes:
+    """A file with one to four damages of a kind."""
+    damaged = bytearray(file)
+    if kind == "truncate":
+        return bytes(damaged[: rng.integers(1, len(file))])
+    if kind == "delete":
+        written = pydicom.dcmread(io.BytesIO(file))
+        del written[list(written.keys())[rng.integers(len(written))]]
+        with io.BytesIO() as stream:
+            written.save_as(stream)
+            return stream.getvalue()
+    for _ in range(rng.integers(1, 5)):
+        # Half of the damage goes to the header, which is a small part of the file.
+        at = int(rng.integers(128, len(file) if rng.random() < 0.5 else 700))
+        if kind == "flip":
+            damaged[at] ^= 1 << int(rng.integers(8))
+        elif kind == "zero":
+            damaged[at : at + 40] = bytes(len(damaged[at : at + 40]))
+        else:
+            value = VALUES[rng.integers(len(VALUES))]
+            damaged[at : at + len(value)] = value
+    return bytes(damaged)
+
+
+def check_mutations(folder: Path, count: int, seed: int) -> Counter[str]:
+    """Outcomes, by their first word, of so many mutations, spread over files and kinds."""
+    rng, files, outcomes = np.random.default_rng(seed), originals(), Counter[str]()
+    for number in range(count):
+        file = folder / "mutated"
+        file.write_bytes(mutated(files[number % len(files)], KINDS[number // len(files) % len(KINDS)], rng))
+        outcomes[outcome(file).split(":")[0]] += 1
+    return outcomes
+
+
+def shipped() -> list[Path]:
+    return sorted(file for file in Path(pydicom.data.__file__).parent.rglob("*") if file.is_file() and file.suffix != ".pyc")
+
+
+def in_a_process_of_its_own(call: str) -> tuple[str, str]:
+    """Output and errors of a call in this module, whose process may use a GiB of memory at most."""
+    code = (
+        "import re; from pathlib import Path; from tests.radiographs import test_damaged_dicom as module;"
+        f"print({call});"
+        # Not from `getrusage`, which includes the parent process until the new program was started.
+        "print('peak', int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True, check=True)
+    *result, peak = done.stdout.splitlines()
+    assert int(peak.split()[1]) < MOST_MEMORY_BYTES
+    return "\n".join(result), done.stderr
+
+
+def test_some_mutations_end_as_pixels_or_as_one_line(tmp_path: Path) -> None:
+    outcomes = check_mutations(tmp_path, 75, seed=1)
+    assert outcomes["refused"] > 20
+    assert outcomes["pixels"] > 10
+
+
+def test_some_files_that_pydicom_ships_end_as_pixels_or_as_one_line() -> None:
+    outcomes = Counter(outcome(file).split(":")[0] for file in shipped()[::4])
+    assert outcomes["pixels"] >= 5
+    assert outcomes["refused"] >= 5
+
+
+@pytest.mark.slow
+def test_400_mutations_end_as_pixels_or_as_one_line_in_a_gib_of_memory(tmp_path: Path) -> None:
+    result, errors = in_a_process_of_its_own(f"sum(module.check_mutations(Path({str(tmp_path)!r}), 400, seed=0).values())")
+    assert result == "400"
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_every_file_that_pydicom_ships_ends_as_pixels_or_as_one_line_in_a_gib_of_memory() -> None:
+    result, errors = in_a_process_of_its_own("len([module.outcome(file) for file in module.shipped()])")
+    assert int(result) >= 190
+    assert errors == ""

@@ -13,7 +13,7 @@ from pneumo.radiographs.dicom_codecs import check_decodable, stored_values
 from pneumo.radiographs.dicom_file import read_dataset, transfer_syntax
 from pneumo.radiographs.dicom_header import read_header
 from pneumo.radiographs.dicom_lut import to_grey
-from pneumo.radiographs.errors import UnreadableError, UnsuitableError, as_unreadable_error, of_dicom, warnings_of_decoders
+from pneumo.radiographs.errors import UnreadableError, UnsuitableError, as_unreadable_error, warnings_of_decoders
 from pneumo.radiographs.limits import check_shape
 
 _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -38,7 +38,7 @@ class DicomRadiograph:
             UnreadableError: no pixel data, no decoder, a damaged header, or too large.
             UnsuitableError: more than one frame.
         """
-        with of_dicom(), as_unreadable_error(), warnings_of_decoders() as caught:
+        with as_unreadable_error(dicom=True), warnings_of_decoders() as caught:
             dataset = read_dataset(stream)
             if any("End of file" in str(warning.message) for warning in caught):
                 raise UnreadableError("DICOM file is truncated")
@@ -54,7 +54,7 @@ class DicomRadiograph:
 
     def grey(self, at_least: tuple[int, int] | None = None, *, known_sound: bool = False) -> Image.Image:
         """Decode to 8-bit grey with square pixels; see `pneumo.radiographs.radiograph.Radiograph.grey`."""
-        with of_dicom(), as_unreadable_error(), warnings_of_decoders():
+        with as_unreadable_error(dicom=True), warnings_of_decoders():
             values = stored_values(self._dataset, self._syntax, at_least)
             image = Image.fromarray(np.ascontiguousarray(self._grey_values(values)))
         columns, rows = self._dataset.Columns, self._dataset.Rows

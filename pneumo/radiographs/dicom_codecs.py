@@ -5,6 +5,7 @@ JPEG 2000, RLE and uncompressed data have no checksum: damage that leaves as man
 
 import io
 import os
+import struct
 from typing import Any, cast
 
 import numpy as np
@@ -45,6 +46,9 @@ _PLUGINS = {
     JPEGLSNearLossless: "pyjpegls",
     RLELossless: "pydicom",
 }
+_JPEG_START, _JPEG_2000_START = b"\xff\xd8", b"\xff\x4f\xff\x51"
+# Start of frame: JPEG of all kinds (C4, C8 and CC are others), and JPEG-LS.
+_FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _CODING_STYLE = b"\xff\x52"
 _DECOMPOSITION_LEVELS = 9
 """Offset of the number of decomposition levels from the marker of the coding style."""
@@ -81,6 +85,7 @@ def stored_values(dataset: Dataset, syntax: UID, at_least: tuple[int, int] | Non
     """
     if syntax.is_encapsulated:
         codestream = next(generate_frames(dataset.PixelData, number_of_frames=1), b"")
+        _check_size(codestream, dataset)
         if syntax in _JPEG:
             _check_jpeg(codestream)
         if syntax in _JPEG_2000 and _is_monochrome(dataset):
@@ -124,6 +129,26 @@ def _check_jpeg(codestream: bytes) -> None:
     _, _, colour_space, _ = simplejpeg.decode_jpeg_header(codestream)
     simplejpeg.decode_jpeg(codestream, colorspace="GRAY" if colour_space == "Gray" else "RGB", strict=True)
     check_progressive(codestream)
+
+
+def _check_size(codestream: bytes, dataset: Dataset) -> None:
+    """Refuse a codestream of another size than the header's, by which the memory of decoding was limited.
+
+    Raises:
+        UnreadableError: the sizes differ.
+    """
+    size = None
+    if codestream.startswith(_JPEG_2000_START):
+        # SIZ follows at once (ITU-T T.800, A.5.1): right and lower edge, left and upper edge.
+        right, lower, left, upper = struct.unpack_from(">4I", codestream, 8)
+        size = (right - left, lower - upper)
+    elif codestream.startswith(_JPEG_START):
+        for segment in segments(codestream):
+            if segment.marker in _FRAME_HEADERS:
+                size = struct.unpack_from(">HH", segment.data, 1)[::-1]
+                break
+    if size is not None and size != (dataset.Columns, dataset.Rows):
+        raise UnreadableError(f"damaged: the image is {size[0]} x {size[1]}, the header says {dataset.Columns} x {dataset.Rows}")
 
 
 def _skipped_levels(codestream: bytes, size: tuple[int, int], at_least: tuple[int, int] | None) -> int:

@@ -4,10 +4,11 @@ import io
 import logging
 import os
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-import pydicom
 from pydicom import Dataset
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -31,7 +32,9 @@ _FIRST_GROUPS = frozenset({0x0002, 0x0008})
 # Identifying groups begin with one of the elements up to Image Type; text that looks like a tag names higher ones.
 _LAST_FIRST_ELEMENT = 0x0018
 _VALUE_REPRESENTATIONS = frozenset(str(value).encode() for value in VR)
-_GROUP_LENGTH_BYTES = 12
+_FILE_META_BYTES = 2**16
+_LONG = frozenset({b"OB", b"OW", b"SQ", b"UN", b"UT", b"UC", b"UR"})
+"""Value representations whose length has 4 bytes (PS3.5, 7.1.2)."""
 _HEADER_BYTES = 16 * 2**20
 
 
@@ -71,7 +74,16 @@ def read_dataset(stream: BinaryIO) -> Dataset:
     stream.seek(0)
     _check_deflated(stream)
     stream.seek(0)
-    return pydicom.dcmread(stream, force=True)
+    previous: list[BaseTag] = []
+
+    def refuse_repeated(tag: BaseTag, *_: Any) -> bool:
+        """A block of zeros would be read as millions of empty elements, in minutes."""
+        if previous == [tag]:
+            raise UnreadableError(f"damaged header: the element {tag} is repeated")
+        previous[:] = [tag]
+        return False
+
+    return read_partial(stream, refuse_repeated, force=True)
 
 
 def transfer_syntax(dataset: Dataset) -> UID:
@@ -88,10 +100,10 @@ def transfer_syntax(dataset: Dataset) -> UID:
 def _check_deflated(stream: BinaryIO) -> None:
     """Refuse a deflated file that would inflate to more than the limit: pydicom inflates all of it at once."""
     start = _PREAMBLE_BYTES + len(_MAGIC)
-    head = stream.read(start + 2**12)
+    head = stream.read(start + _FILE_META_BYTES)
     if head[_PREAMBLE_BYTES:start] != _MAGIC or DeflatedExplicitVRLittleEndian.encode() not in head:
         return
-    stream.seek(start + _GROUP_LENGTH_BYTES + int.from_bytes(head[start + 8 : start + _GROUP_LENGTH_BYTES], "little"))
+    stream.seek(_end_of_file_meta(head, start))
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     size = 0
     while not inflate.eof and (block := stream.read(2**16)):
@@ -100,3 +112,14 @@ def _check_deflated(stream: BinaryIO) -> None:
             block = inflate.unconsumed_tail
             if size > MAX_DECODED_BYTES + _HEADER_BYTES:
                 raise UnreadableError(f"decompression bomb: inflates to more than {MAX_DECODED_BYTES // 2**20} MiB")
+
+
+def _end_of_file_meta(head: bytes, start: int) -> int:
+    """Where the file meta elements end: by the elements, as pydicom goes, because the group length may be wrong."""
+    at = start
+    while head[at : at + 2] == b"\x02\x00":
+        if head[at + 4 : at + 6] in _LONG:
+            at += 12 + int.from_bytes(head[at + 8 : at + 12], "little")
+        else:
+            at += 8 + int.from_bytes(head[at + 6 : at + 8], "little")
+    return at

@@ -90,16 +90,6 @@ def _one_line() -> Iterator[None]:
 
 
 @contextmanager
-def of_dicom() -> Iterator[None]:
-    """Mark the UnreadableError of a DICOM file as such."""
-    try:
-        yield
-    except UnreadableError as error:
-        error.dicom = True
-        raise
-
-
-@contextmanager
 def warnings_of_decoders() -> Iterator[list[warnings.WarningMessage]]:
     """Collect the warnings of decoders instead of printing them; Pillow's about decompression bombs are errors."""
     with _warnings_lock, warnings.catch_warnings(record=True) as caught:

@@ -73,11 +73,13 @@ def open_radiograph(file: Path) -> Iterator[Radiograph]:
             raise UnreadableError("not a regular file")
         if status.st_size == 0:
             raise UnreadableError("empty file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise UnreadableError(f"a file of more than {MAX_FILE_BYTES // 2**20} MiB")
         with file.open("rb", buffering=0) as stream:
             head = stream.read(HEAD_BYTES)
-            if is_dicom(head):
+            dicom = is_dicom(head)
+            if status.st_size > MAX_FILE_BYTES:
+                with as_unreadable_error(dicom=dicom):
+                    raise UnreadableError(f"a file of more than {MAX_FILE_BYTES // 2**20} MiB")
+            if dicom:
                 with BoundedReader(stream) as buffered:
                     radiograph: Radiograph = DicomRadiograph(buffered)
             else:

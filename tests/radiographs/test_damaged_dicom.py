@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import numpy as np
 import pydicom
 import pydicom.data
 import pytest
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from pneumo.config import Dicom
 from pneumo.radiographs.dicom_header import unsuitable
 from pneumo.radiographs.radiograph import UnreadableError, open_radiograph
-from tests.dicom_files import as_jpeg, chest_like, content, dataset
+from tests.dicom_files import as_jpeg, chest_like, content, dataset, read
 
 MOST_SECONDS = 20
 MOST_MEMORY_BYTES = 2**30
@@ -129,3 +130,34 @@ def test_every_file_that_pydicom_ships_ends_as_pixels_or_as_one_line_in_a_gib_of
     result, errors = in_a_process_of_its_own("len([module.outcome(file) for file in module.shipped()])")
     assert int(result) >= 190
     assert errors == ""
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_a_codestream_larger_than_its_header_says_is_refused_before_it_is_decoded(tmp_path: Path, syntax: str) -> None:
+    written = dataset(chest_like(160, 128))
+    written.compress(syntax)
+    written.Columns, written.Rows = 80, 64
+    (tmp_path / "larger").write_bytes(content(written))
+    with pytest.raises(UnreadableError, match="the image is 160 x 128, the header says 80 x 64"):
+        read(tmp_path / "larger")
+
+
+def test_a_deflate_bomb_with_a_wrong_group_length_is_refused(tmp_path: Path) -> None:
+    bomb = dataset(chest_like(160, 128))
+    bomb.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    written = bytearray(content(bomb))
+    end = written.index(b"1.2.840.10008.1.2.1.99") + 22
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = b"".join(deflate.compress(bytes(2**22)) for _ in range(64)) + deflate.flush()
+    written[140:144] = (2**30).to_bytes(4, "little")
+    (tmp_path / "bomb").write_bytes(written[:end] + packed)
+    with pytest.raises(UnreadableError, match="decompression bomb"):
+        read(tmp_path / "bomb")
+
+
+def test_a_header_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "zeros").write_bytes(content(dataset(chest_like(16, 16)))[:400] + bytes(2**24))
+    start = time.monotonic()
+    with pytest.raises(UnreadableError):
+        read(tmp_path / "zeros")
+    assert time.monotonic() - start < 2

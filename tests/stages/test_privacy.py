@@ -77,7 +77,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             ["audit"],
             ["baseline"],
             ["evaluate", "1", "--data", str(elsewhere)],
-            ["explain", str(next((project.root / "dicom" / "test" / "NORMAL").glob("*.dcm")))],
+            ["explain", str(max((project.root / "dicom" / "test" / "NORMAL").glob("*.dcm")))],
             ["gradcam"],
             ["report"],
             ["registry", "show", "1", "--json"],

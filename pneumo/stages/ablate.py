@@ -70,7 +70,8 @@ def _scored_with_test(runs: Sequence[TrainingRun], registry: Registry) -> list[t
     locked = [lock_operating_point(model, training_run) for model, training_run in zip(models, runs, strict=True)]
     scored: list[tuple[float, Predictions]] = []
     for training_run, model, operating_point in zip(runs, models, locked, strict=True):
-        registry.log_test_access(training_run.name, training_run.dataset.fingerprint)
+        cohort = training_run.dataset.cohort
+        registry.log_test_access(training_run.name, cohort.fingerprint, cohort.content_fingerprint)
         scored.append((operating_point.threshold, test_predictions(model, training_run, operating_point)))
     return scored
 

@@ -27,7 +27,7 @@ def run(config: Config, console: Console) -> None:
     cohort = index(config.data, config.cohort)
     parts = partition(cohort, config.protocol)
     originals = measure_originals(cohort, config.audit.originals) if config.audit.originals else None
-    Registry(config.registry).log_test_access(AUDIT, cohort.fingerprint)
+    Registry(config.registry).log_test_access(AUDIT, cohort.fingerprint, cohort.content_fingerprint)
     result = audit(cohort, parts, measure(cohort), originals, config.protocol)
     console.print(f"{cohort.title}: {result.images} radiographs")
     _show(result, console)

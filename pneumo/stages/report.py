@@ -33,7 +33,7 @@ def run(config: Config, console: Console) -> None:
             console.print(f"Left out: {entry.recipe} v{entry.version}, validated under another protocol")
     for refusal in registry.unreadable():
         console.print(f"Left out: {refusal}")
-    accesses = Counter(access.recipe for access in registry.test_accesses(cohort.fingerprint))
+    accesses = Counter(access.recipe for access in registry.test_accesses(cohort.fingerprint, cohort.content_fingerprint))
     audits = accesses.pop(AUDIT, 0)
     summary = CohortSummary(
         name=cohort.root.name,

@@ -104,7 +104,9 @@ def _own_radiographs(model: Any, run: TrainingRun) -> dict[str, bytes]:
 
 def _log_test_access(run: TrainingRun, registry: Registry) -> dict[str, Any]:
     """Log the access; return its time and the accesses so far that scored a model."""
-    accesses = [access for access in registry.log_test_access(run.name, run.dataset.fingerprint) if access.recipe != AUDIT]
+    cohort = run.dataset.cohort
+    logged = registry.log_test_access(run.name, cohort.fingerprint, cohort.content_fingerprint)
+    accesses = [access for access in logged if access.recipe != AUDIT]
     return {
         "test_accessed": accesses[-1].time,
         "test_accesses": len(accesses),

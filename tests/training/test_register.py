@@ -31,11 +31,13 @@ def test_a_run_goes_from_radiographs_to_a_registered_model(tmp_path, kermany_fol
     trained = train(run, console)
     registry = Registry(config.registry)
     registry.log_test_access("audit", run.dataset.fingerprint)
+    # As an evaluation of another model, on the same radiographs without splits.
+    registry.log_test_access("evaluated", "no splits", run.dataset.cohort.content_fingerprint)
     entry = register(run, trained, registry, console)
     record = registry.record(entry)
     assert not record.synthetic
     # The audit's access, which scored no model, is logged and not counted.
-    assert record.test_accesses == record.test_accesses_of_recipe == 1
+    assert (record.test_accesses, record.test_accesses_of_recipe) == (2, 1)
     assert record.data_name == "chest_xray"
     assert record.partition == run.dataset.counts()
     assert record.partition["test"]["NORMAL"] == {"images": 2, "patients": 2}

@@ -1,7 +1,8 @@
 """Examination of listed radiographs: each file is opened, judged, and decoded once for the hash of its pixels."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,7 @@ HIDDEN_NAMES = "hidden-names.csv"
 """File, beside the caches, of the file names that tables and messages do not show: columns path (as shown), file."""
 # Another version of a decoder may give other pixels.
 _DECODER = f"{VERSION}, {DECODERS}"
+_STORE_EVERY_SECONDS = 60.0
 FILES = "files.json"
 """File of the properties of radiograph files, in the folder of a cohort's caches."""
 
@@ -89,14 +91,13 @@ def examine(listing: Listing, file: Path, settings: config.Cohort) -> Examined:
         file.parent.mkdir(parents=True, exist_ok=True)
     key, paths = load_key(settings.cache_dir), listing.table["path"].tolist()
     known = _load_known(file, key)
-    results = list(in_parallel(partial(_read, listing.root, known, settings.dicom, key), paths, "Checking radiographs"))
-    infos = {path: result for path, result in zip(paths, results, strict=True) if isinstance(result, _FileInfo)}
+    store, read = partial(_store, file, key), partial(_read, listing.root, known, settings.dicom, key)
+    results, infos = _read_all(paths, read, lambda infos: store({**known, **infos}))
     shown = _shown(paths, results, Labels(settings.labels))
     hidden_names = {name: path for name, path in zip(shown, paths, strict=True) if name != path}
+    if infos != known:
+        store(infos)
     with writing(file, "cohort.cache_dir"):
-        if infos != known:
-            stored = _KnownFiles(decoder=_DECODER, key=keyed_hash("", key), radiographs=infos)
-            write_atomically(file, stored.model_dump_json(), private=True)
         names = pd.DataFrame({"path": hidden_names.keys(), "file": hidden_names.values()})
         write_atomically(file.with_name(HIDDEN_NAMES), names.to_csv(index=False), private=True)
     listed = listing.table.assign(path=shown, file=paths)
@@ -110,6 +111,28 @@ def examine(listing: Listing, file: Path, settings: config.Cohort) -> Examined:
         pd.DataFrame(refusals, columns=["path", "problem", "detail"], dtype=str),
         hidden_names,
     )
+
+
+def _read_all(
+    paths: Sequence[str], read: Callable[[str], _FileInfo | _Refusal], store: Callable[[Mapping[str, _FileInfo]], None]
+) -> tuple[list[_FileInfo | _Refusal], dict[str, _FileInfo]]:
+    """Result of each path, and the readable ones by path; stored every minute, so that the run after a killed one goes on there."""
+    results, infos = list[_FileInfo | _Refusal](), dict[str, _FileInfo]()
+    stored_at = time.monotonic()
+    for path, result in zip(paths, in_parallel(read, paths, "Checking radiographs"), strict=True):
+        results.append(result)
+        if isinstance(result, _FileInfo):
+            infos[path] = result
+        if time.monotonic() - stored_at > _STORE_EVERY_SECONDS:
+            store(infos)
+            stored_at = time.monotonic()
+    return results, infos
+
+
+def _store(file: Path, key: bytes, infos: Mapping[str, _FileInfo]) -> None:
+    stored = _KnownFiles(decoder=_DECODER, key=keyed_hash("", key), radiographs=dict(infos))
+    with writing(file, "cohort.cache_dir"):
+        write_atomically(file, stored.model_dump_json(), private=True)
 
 
 def _described(table: pd.DataFrame, infos: Sequence[_FileInfo]) -> pd.DataFrame:

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from pneumo import config
-from pneumo.cohort.vocabulary import LABELS, Labels, is_lateral_name, split_of
+from pneumo.cohort.vocabulary import LABELS, Labels, split_of
 from pneumo.errors import UserError
 from pneumo.files import printable
 from pneumo.radiographs.radiograph import SUFFIXES
+from pneumo.radiographs.view import is_lateral_name
 
 _SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # Files without a suffix that are no DICOM files.

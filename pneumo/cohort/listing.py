@@ -33,11 +33,6 @@ class Listing:
     problems: pd.DataFrame
     """Radiographs that cannot be read because of their names: columns path, problem, detail."""
 
-    @property
-    def patients_from(self) -> str:
-        """Where patients were read from, as a phrase for users."""
-        return names.describe_patients(self.patient_sources)
-
 
 def list_radiographs(source: Path, settings: config.Cohort) -> Listing:
     """List the radiographs of a folder, of an archive (zip or tar), or of a manifest (CSV, TSV or Parquet).

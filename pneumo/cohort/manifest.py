@@ -11,9 +11,11 @@ from pneumo import config
 from pneumo.cohort.manifest_file import HEADER_ROW, find_column, no_column, read_rows
 from pneumo.cohort.manifest_labels import NEITHER, from_cells, from_columns, of_majority
 from pneumo.cohort.manifest_paths import find_files, normalize, refuse_first
-from pneumo.cohort.vocabulary import Labels, age_of, is_lateral, is_lateral_name, sex_of, split_of, subtype_of
+from pneumo.cohort.vocabulary import Labels, sex_of, split_of, subtype_of
 from pneumo.errors import UserError
 from pneumo.files import printable
+from pneumo.radiographs.dicom_header import age_in_years
+from pneumo.radiographs.view import is_lateral, is_lateral_name
 
 _OF_SUBGROUPS = ("view", "age", "sex", "manufacturer")
 _OPTIONAL = ("patient", "split", "subtype", *_OF_SUBGROUPS)
@@ -106,7 +108,7 @@ def _table(rows: pd.DataFrame, columns: Mapping[str, str], settings: config.Coho
             "label": labelled["label"],
             "subtype": labelled["subtype"].mask(use, written),
             "patient": cells["patient"],
-            "age_years": cells["age"].map({cell: age_of(cell) for cell in cells["age"].unique()}).astype(float),
+            "age_years": cells["age"].map({cell: age_in_years(cell) for cell in cells["age"].unique()}).astype(float),
             "sex": cells["sex"].map({cell: sex_of(cell) for cell in cells["sex"].unique()}),
             "view": cells["view"].str.upper(),
             "manufacturer": cells["manufacturer"],

@@ -24,7 +24,7 @@ class _Scheme:
     """How a published cohort names its radiographs."""
 
     name: str
-    """As `Listing.patients_from` tells it."""
+    """As `describe_patients` tells it."""
     pattern: re.Pattern[str]
     """Searched for in the path."""
     patient: Callable[[re.Match[str]], str]
@@ -139,12 +139,6 @@ def describe_patients(sources: Mapping[str, int]) -> str:
     if not known:
         return UNKNOWN
     return known + (f"; unknown for {unknown} of {total} radiographs: these were split as images, not patients" if unknown else "")
-
-
-def subtype_and_patient(path: str) -> tuple[str, str]:
-    """Subtype and patient of a radiograph at split/label/name; under an unknown scheme each file is a patient of its own."""
-    patient, subtype, _ = _recognized(path, _SCHEMES)
-    return ("normal" if path.split("/")[1] == "NORMAL" else subtype or "unknown"), patient or without_suffix(path)
 
 
 def without_suffix(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Words for class, subtype, split, view, sex and age, as folders and manifests write them."""
+"""Words for class, subtype, split and sex, as folders and manifests write them."""
 
 import re
 from collections.abc import Mapping
@@ -14,15 +14,7 @@ _SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _FILLERS = frozenset({"set", "split", "images", "data"})
-_SEXES = {**dict.fromkeys(("f", "female"), "F"), **dict.fromkeys(("m", "male"), "M")}
-# Decubitus and oblique projections are called lateral too, but are not lateral views.
-_LATERAL, _LATERAL_WORDS = frozenset({"l", "ll", "rl"}), frozenset({"lateral", "lat", "llat", "rlat"})
-_NOT_LATERAL_WORDS = frozenset({"decubitus", "oblique"})
-_LATERAL_NAME = re.compile(r"(?<![a-z])lateral(?![a-z])", re.IGNORECASE)
-# An age as DICOM (PS3.5, value representation AS) or a spreadsheet writes it.
-_AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dwmy]?)", re.IGNORECASE)
-_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12.0, "y": 1.0, "": 1.0}
-_OLDEST_YEARS = 120
+_SEXES = {**dict.fromkeys(("f", "female"), "F"), **dict.fromkeys(("m", "male"), "M"), **dict.fromkeys(("o", "other"), "O")}
 
 
 def normalized(text: str) -> str:
@@ -63,26 +55,6 @@ def split_of(name: str) -> str | None:
     return _SPLIT_NAMES.get(significant[0]) if len(significant) == 1 else None
 
 
-def is_lateral(view: str) -> bool:
-    """Whether a view of a manifest is a lateral one."""
-    words = set(normalized(view).split())
-    return normalized(view) in _LATERAL or (bool(words & _LATERAL_WORDS) and not words & _NOT_LATERAL_WORDS)
-
-
-def is_lateral_name(name: str) -> bool:
-    """Whether a file is called a lateral view, such as CheXpert's view2_lateral.jpg; bilateral is another word."""
-    return _LATERAL_NAME.search(name) is not None
-
-
 def sex_of(text: str) -> str:
-    """The sex, "F" or "M"; "" where it is neither."""
+    """The sex, "F", "M" or "O" as in DICOM's Patient's Sex; "" for other text."""
     return _SEXES.get(text.strip().casefold(), "")
-
-
-def age_of(text: str) -> float:
-    """Age in years; NaN where it is no number, or of no human being."""
-    match = _AGE.fullmatch(text.strip())
-    if match is None:
-        return float("nan")
-    years = float(match[1]) / _PER_YEAR[match[2].lower()]
-    return years if years <= _OLDEST_YEARS else float("nan")

@@ -59,7 +59,7 @@ def check_decodable(dataset: Dataset, syntax: UID) -> None:
     """Refuse a transfer syntax without a decoder, and JPEG of 12 bits, for which the only one is under the GPL.
 
     Raises:
-        UnreadableError: so; also where the syntax is unknown.
+        UnreadableError: no decoder, or the syntax is unknown.
     """
     if syntax == JPEGExtended12Bit and dataset.get("BitsStored") != _BITS_8:
         raise UnreadableError(f"no decoder for {syntax.name} of more than 8 bits")

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import zlib
+from collections import Counter
 from typing import Any, BinaryIO
 
 from pydicom import Dataset
@@ -74,13 +75,14 @@ def read_dataset(stream: BinaryIO) -> Dataset:
     stream.seek(0)
     _check_deflated(stream)
     stream.seek(0)
-    previous: list[BaseTag] = []
+    repeated: Counter[BaseTag] = Counter()
 
     def refuse_repeated(tag: BaseTag, *_: Any) -> bool:
         """A block of zeros would be read as millions of empty elements, in minutes."""
-        if previous == [tag]:
+        repeated[tag] += 1
+        # pydicom asks twice about the first element where its encoding is not as the transfer syntax says.
+        if repeated[tag] > 2:  # noqa: PLR2004
             raise UnreadableError(f"damaged header: the element {tag} is repeated")
-        previous[:] = [tag]
         return False
 
     return read_partial(stream, refuse_repeated, force=True)

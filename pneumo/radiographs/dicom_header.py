@@ -9,13 +9,13 @@ from pydicom import DataElement, Dataset
 from pneumo.config import Dicom
 from pneumo.files import printable
 from pneumo.radiographs.errors import DAMAGE
+from pneumo.radiographs.view import is_lateral
 
-# DICOM PS3.3 C.8.7.1.1: LL and RL are left and right lateral. LLD and RLD are decubitus projections, which are frontal.
-_LATERAL_POSITIONS = frozenset({"LL", "RL", "LATERAL", "LAT", "L-LATERAL", "R-LATERAL", "LEFT LATERAL", "RIGHT LATERAL"})
 # PS3.16, context group 4010 (DX View): lateral, left lateral and right lateral in SNOMED CT, and in the SNOMED RT of older files.
 _LATERAL_CODES = frozenset({"399067008", "399173006", "399198007", "R-102CD", "R-10236", "R-10232"})
-_AGE = re.compile(r"(\d{1,3})([DWMY])")
-_UNITS_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12, "Y": 1}
+_AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([DWMY]?)")
+_UNITS_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12, "Y": 1, "": 1}
+_OLDEST_YEARS = 120
 _IDENTIFYING_VR = frozenset({"PN", "UI", "DA", "DT"})
 _IDENTIFYING = frozenset(
     {
@@ -50,8 +50,6 @@ class DicomHeader:
     """(0008,0060), in capitals."""
     view: str
     """View Position (0018,5101) in capitals, such as PA or LL; else LATERAL where the View Code Sequence (0054,0220) says so."""
-    laterality: str
-    """Image Laterality (0020,0062), else Laterality (0020,0060)."""
     age_years: float | None
     """Patient's Age (0010,1010); never computed from the birth date, which identifies."""
     sex: str
@@ -66,7 +64,7 @@ class DicomHeader:
     @property
     def lateral(self) -> bool:
         """Whether the header says that it is a lateral view."""
-        return self.view in _LATERAL_POSITIONS
+        return is_lateral(self.view)
 
 
 def unsuitable(header: DicomHeader, settings: Dicom) -> str | None:
@@ -84,7 +82,6 @@ def read_header(dataset: Dataset) -> DicomHeader:
     return DicomHeader(
         modality=_text(dataset, "Modality").upper(),
         view=_text(dataset, "ViewPosition").upper() or _view_of_code(dataset),
-        laterality=(_text(dataset, "ImageLaterality") or _text(dataset, "Laterality")).upper(),
         age_years=age_in_years(_text(dataset, "PatientAge")),
         sex=sex if sex in {"F", "M", "O"} else "",
         manufacturer=_text(dataset, "Manufacturer"),
@@ -94,9 +91,13 @@ def read_header(dataset: Dataset) -> DicomHeader:
 
 
 def age_in_years(text: str) -> float | None:
-    """Age in years of the value representation AS, such as 034Y, 006M, 010W and 003D; None for other text."""
+    """Age in years of DICOM's 034Y, 006M, 010W and 003D (value representation AS), or of a plain number of years.
+
+    None for other text, and for an age of no human being.
+    """
     match = _AGE.fullmatch(text.strip().upper())
-    return None if match is None else int(match[1]) / _UNITS_PER_YEAR[match[2]]
+    years = float(match[1]) / _UNITS_PER_YEAR[match[2]] if match else None
+    return years if years is not None and years <= _OLDEST_YEARS else None
 
 
 def _view_of_code(dataset: Dataset) -> str:

@@ -46,10 +46,10 @@ def to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
         return _wide_to_grey(stored, dataset)
     codes: NDArray[Any] = stored.view(f"{stored.dtype.byteorder}u{stored.dtype.itemsize}")
     values, padding = _values_of_codes(codes.dtype.itemsize * 8, dataset)
-    shown = _voi(dataset)
+    voi = _voi(dataset)
     modality = _modality(dataset)
-    if shown is not None:
-        table = _as_grey(shown(modality(values)))
+    if voi is not None:
+        table = _as_grey(voi(modality(values)))
     elif _is_plain_8_bit(dataset):
         table = values.astype(np.uint8)
     else:
@@ -67,8 +67,8 @@ def to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
 def _wide_to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
     """Values of 32 bits or more; their padding is not left out of the stretch."""
     values = _modality(dataset)(stored.astype(np.float64))
-    shown = _voi(dataset)
-    grey = stretch(values) if shown is None else _as_grey(shown(values))
+    voi = _voi(dataset)
+    grey = stretch(values) if voi is None else _as_grey(voi(values))
     return _WHITE - grey if _is_inverted(dataset) else grey
 
 
@@ -163,8 +163,9 @@ def _stretched(values: Values, counts: NDArray[np.int64]) -> Grey:
     return stretch_table(np.bincount(positions, counts, _FULL_LUT).astype(np.int64))[positions]
 
 
-def _as_grey(shown: Values) -> Grey:
-    return np.rint(shown * _WHITE).astype(np.uint8)
+def _as_grey(brightness: Values) -> Grey:
+    """Grey values, (n,) or (H, W), of brightness in 0..1."""
+    return np.rint(brightness * _WHITE).astype(np.uint8)
 
 
 def _is_plain_8_bit(dataset: Dataset) -> bool:

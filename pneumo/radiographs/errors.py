@@ -29,6 +29,7 @@ DAMAGE = (
     AttributeError,
     NotImplementedError,
     RuntimeError,
+    MemoryError,
     struct.error,
     zlib.error,
     BytesLengthException,
@@ -40,9 +41,6 @@ _warnings_lock = threading.Lock()
 
 class UnreadableError(Exception):
     """Reason why a file cannot be used as a radiograph, in a few words on one line, whatever text of the file it quotes."""
-
-    dicom = False
-    """Whether it is a DICOM file, whose name may identify the patient."""
 
     dicom = False
     """Whether the file is DICOM by its content; the names of such files may identify a patient."""

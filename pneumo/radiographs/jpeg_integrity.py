@@ -71,7 +71,7 @@ def check_block_means(content: bytes, size: tuple[int, int], grey: Grey, factor:
         factor: 1, 2, 4 or 8.
 
     Raises:
-        UnreadableError: so.
+        UnreadableError: some block is too dark or too bright.
     """
     if not _may_be_clipped(grey, _BLOCK_PX // factor):
         return

@@ -3,12 +3,10 @@
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-import PIL
-import pydicom
-import simplejpeg
 from PIL import Image
 
 from pneumo.radiographs.dicom import DicomRadiograph
@@ -21,7 +19,9 @@ from pneumo.radiographs.raster import RasterRadiograph
 
 __all__ = ["DECODERS", "SUFFIXES", "Radiograph", "UnreadableError", "UnsuitableError", "open_radiograph"]
 
-DECODERS = f"Pillow {PIL.__version__}, simplejpeg {simplejpeg.__version__}, pydicom {pydicom.__version__}"
+DECODERS = ", ".join(
+    f"{name} {version(name)}" for name in ("pillow", "simplejpeg", "pydicom", "python-gdcm", "pyjpegls", "pylibjpeg-openjpeg")
+)
 """The libraries that decide pixels: part of the identity of everything that is cached of them."""
 SUFFIXES = RASTER_SUFFIXES | {".dcm", ".dicom", ".dic", ".ima"}
 """Suffixes of radiograph files; DICOM files often have none."""

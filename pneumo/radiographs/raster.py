@@ -29,7 +29,7 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDES_EXCHANGED = frozenset({5, 6, 7, 8})
-_WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2  # values of PhotometricInterpretation and of PlanarConfiguration
+_WHITE_IS_ZERO = 0  # value of PhotometricInterpretation
 _ROWS_AT_ONCE = 256
 _WHITE = 255
 _ADOBE_RGB = 0  # stored as red, green and blue instead of luma and chroma

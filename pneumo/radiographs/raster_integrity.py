@@ -11,6 +11,7 @@ import simplejpeg
 from PIL import TiffImagePlugin
 
 from pneumo.radiographs.errors import UnreadableError
+from pneumo.radiographs.limits import MAX_DECODED_BYTES
 
 _PNG_SIGNATURE_BYTES = 8
 _TIFF_JPEG = 7
@@ -43,23 +44,24 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def check_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2, content: bytes) -> None:
-    """Refuse a TIFF whose strips or tiles lie beyond the end of the file, or fail the checks of deflate or JPEG.
+    """Check the strips or tiles of a TIFF.
 
     Raises:
-        UnreadableError: so; or 16-bit colour in separate planes, which Pillow reads wrongly.
+        UnreadableError: some lie beyond the end of the file, fail the checksum of deflate, or together hold more than the limit,
+            whatever size the header states; or 16-bit colour in separate planes, which Pillow reads wrongly.
         ValueError: libjpeg's error or warning.
     """
     if tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _SEPARATE_PLANES and max(tags[TiffImagePlugin.BITSPERSAMPLE]) > _BITS_8:
         raise UnreadableError("16-bit colour in separate planes is not supported")
     compression = tags.get(TiffImagePlugin.COMPRESSION, 1)
     tables = tags.get(_JPEG_TABLES, b"")
+    left = MAX_DECODED_BYTES
     for strip in _tiff_strips(tags, content):
         if compression in _TIFF_DEFLATE:
-            _check_deflate(strip)
+            left -= _check_deflate(strip, left)
         elif compression == _TIFF_JPEG:
             # The tables are a JPEG stream of their own: joined without the end of the one and the start of the other.
-            jpeg = bytes(tables[:-2]) + bytes(strip[2:]) if tables else bytes(strip)
-            simplejpeg.decode_jpeg(jpeg, colorspace="GRAY", strict=True)
+            left -= _check_jpeg(bytes(tables[:-2]) + bytes(strip[2:]) if tables else bytes(strip), left)
 
 
 def _tiff_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, content: bytes) -> Iterator[memoryview]:
@@ -73,10 +75,27 @@ def _tiff_strips(tags: TiffImagePlugin.ImageFileDirectory_v2, content: bytes) ->
         yield view[offset : offset + count]
 
 
-def _check_deflate(strip: memoryview) -> None:
+def _check_jpeg(jpeg: bytes, limit: int) -> int:
+    """Decode a strip of at most `limit` pixels, and return their number."""
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+    if height * width > limit:
+        raise _too_large()
+    simplejpeg.decode_jpeg(jpeg, colorspace="GRAY", strict=True)
+    return height * width
+
+
+def _check_deflate(strip: memoryview, limit: int) -> int:
+    """Inflate a strip of at most `limit` bytes, and return their number."""
     inflate = zlib.decompressobj()
-    inflate.decompress(strip, _INFLATED_AT_ONCE)
-    while not inflate.eof and inflate.unconsumed_tail:
-        inflate.decompress(inflate.unconsumed_tail, _INFLATED_AT_ONCE)
+    size = len(inflate.decompress(strip, _INFLATED_AT_ONCE))
+    while not inflate.eof and inflate.unconsumed_tail and size <= limit:
+        size += len(inflate.decompress(inflate.unconsumed_tail, _INFLATED_AT_ONCE))
+    if size > limit:
+        raise _too_large()
     if not inflate.eof:
         raise UnreadableError("damaged: a deflated block of the TIFF file is incomplete")
+    return size
+
+
+def _too_large() -> UnreadableError:
+    return UnreadableError(f"decompression bomb: blocks of the TIFF file hold more than {MAX_DECODED_BYTES // 2**20} MiB")

@@ -21,6 +21,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import Schema, TensorSpec
 
 from pneumo.evaluation.scores import PARTS
+from pneumo.files import file_sha256
 from pneumo.registry import runs
 from pneumo.results.model import ModelRecord
 
@@ -51,7 +52,7 @@ def log_model(
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
         )
         stored = mlflow.artifacts.download_artifacts(artifact_uri=f"{logged.artifact_path}/{runs.MODEL}", dst_path=folder)
-        return logged, runs.sha256(Path(stored))
+        return logged, file_sha256(Path(stored))
 
 
 def _metrics(record: ModelRecord) -> list[Metric]:

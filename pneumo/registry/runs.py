@@ -1,6 +1,5 @@
 """MLflow runs that hold a result: their files and tags, how they are logged, and how they are found."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -36,12 +35,6 @@ MAX_RESULTS = 50_000
 def predictions_file(part: str) -> str:
     """File name of a model's predictions on "validation", "validation_shifted" or "test"."""
     return f"predictions_{part}.csv"
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def start_run(name: str, tags: Mapping[str, str]) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pneumo import config
 from pneumo.errors import UserError
+from pneumo.files import file_sha256
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error, import_mlflow, one_line
@@ -167,7 +168,7 @@ class Registry:
             with quiet_start():
                 import keras  # noqa: PLC0415
 
-            if runs.sha256(path) != entry.model_sha256:
+            if file_sha256(path) != entry.model_sha256:
                 raise UserError(
                     f"The file of model {entry.version} in {self._location} is not the one that was registered "
                     f"(sha256 differs): restore it from a backup, or train {entry.recipe} again"

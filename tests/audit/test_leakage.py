@@ -8,8 +8,8 @@ from PIL import Image, ImageFilter
 
 from pneumo import config
 from pneumo.audit.leakage import MOST_SIMILAR, NEAR_DUPLICATE, find_leakage, fine_structure
-from pneumo.cohort.names import subtype_and_patient
 from pneumo.phantom.cohort import write_cohort
+from tests.path_names import subtype_and_patient
 
 NONE_LEFT_OUT = pd.DataFrame(columns=["path", "problem", "detail"])
 

@@ -3,12 +3,14 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from pneumo.cohort import examination
 from pneumo.cohort.index import COLUMNS, TRAIN_COUNTS, Cohort, index, is_published
 from pneumo.config import Cohort as Settings
 from pneumo.config import Phantom, Problem
@@ -301,6 +303,27 @@ def test_a_second_run_decodes_only_changed_files(
     assert second[changed] not in (first[changed], "0" * 64)
     known.write_text(stored[:-100])  # damaged: ignored as a whole
     assert indexed(kermany_folder, cohort_directory).table.set_index("path")["sha256"][unchanged] == first[unchanged]
+
+
+def test_a_run_after_a_killed_one_goes_on_where_it_was(
+    kermany_folder: Path, cohort_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "_STORE_EVERY_SECONDS", 0.0)
+    decoded, decode = [], examination._decode
+
+    def killed_at_the_fifth(*arguments: Any) -> Any:
+        decoded.append(arguments[1])
+        if len(decoded) == 5:
+            raise KeyboardInterrupt
+        return decode(*arguments)
+
+    monkeypatch.setattr(examination, "_decode", killed_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        indexed(kermany_folder, cohort_directory)
+    before = set(decoded)
+    total = len(indexed(kermany_folder, cohort_directory).table)
+    # Those that were decoded but not yet stored when the run was killed are decoded again.
+    assert total <= len(decoded) < total + len(before)
 
 
 def test_content_that_is_exchanged_under_the_same_name_size_and_date_is_seen(kermany_folder: Path, cohort_directory: Path) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pneumo.cohort.listing import LISTED, list_radiographs
+from pneumo.cohort.names import describe_patients
 from pneumo.config import Cohort
 from pneumo.errors import UserError
 
@@ -13,7 +14,7 @@ def test_a_folder_an_archive_and_a_manifest_of_one_cohort_list_the_same(kermany_
     settings = Cohort(cache_dir=tmp_path / "data")
     folder = list_radiographs(kermany_folder, settings)
     assert tuple(folder.table.columns) == LISTED
-    assert folder.patients_from == "Kermany's file names"
+    assert describe_patients(folder.patient_sources) == "Kermany's file names"
     assert (folder.root, folder.foreign, len(folder.problems)) == (kermany_folder, {}, 0)
     with tarfile.open(tmp_path / "cohort.tar.gz", "w:gz") as archive:
         archive.add(kermany_folder, "cohort")
@@ -21,12 +22,12 @@ def test_a_folder_an_archive_and_a_manifest_of_one_cohort_list_the_same(kermany_
     folder.table[["path", "label", "split"]].to_csv(tmp_path / "labels.csv", index=False)
     manifest = list_radiographs(tmp_path / "labels.csv", Cohort(cache_dir=tmp_path / "data", root=kermany_folder))
     pd.testing.assert_frame_equal(manifest.table.drop(columns="row"), folder.table.drop(columns="row"))
-    assert manifest.patients_from == folder.patients_from
+    assert describe_patients(manifest.patient_sources) == describe_patients(folder.patient_sources)
 
 
 def test_a_pattern_of_ones_own_is_preferred_to_a_known_scheme(kermany_folder: Path) -> None:
     listing = list_radiographs(kermany_folder, Cohort(patient_pattern=r"([^/_]+)[^/]*$"))
-    assert listing.patients_from == "cohort.patient_pattern"
+    assert describe_patients(listing.patient_sources) == "cohort.patient_pattern"
     assert set(listing.table["patient"]) > {"person1", "IM-0001-0001.jpeg"}
 
 
@@ -36,8 +37,10 @@ def test_patients_of_unknown_names_are_left_to_the_index_and_that_is_said_loudly
         (tmp_path / "c" / name).touch()
     listing = list_radiographs(tmp_path / "c", Cohort(cache_dir=tmp_path / "data"))
     assert set(listing.table["patient"]) == {""}
-    assert listing.patients_from == "not known; images, not patients, were split"
-    assert "images, not patients, were split" in list_radiographs(tmp_path / "c", Cohort(patient_pattern="file")).patients_from
+    assert describe_patients(listing.patient_sources) == "not known; images, not patients, were split"
+    assert "images, not patients, were split" in describe_patients(
+        list_radiographs(tmp_path / "c", Cohort(patient_pattern="file")).patient_sources
+    )
 
 
 def test_a_name_that_is_not_utf8_is_a_problem(kermany_folder: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pneumo.cohort.listing import Listing, list_radiographs
+from pneumo.cohort.names import describe_patients
 from pneumo.config import Cohort
 from pneumo.errors import UserError
 
@@ -46,7 +47,7 @@ a/2.png,normal,p1,test,,PA,6M,w,
 def test_every_column_of_a_manifest_is_read(folder: Path) -> None:
     listing = listed(folder, FULL)
     assert listing.root == folder
-    assert listing.patients_from == "the manifest's column `patient`"
+    assert describe_patients(listing.patient_sources) == "the manifest's column `patient`"
     rows = listing.table.drop(columns="age_years").to_numpy().tolist()
     assert rows == [
         ["a/1.png", "test", "NORMAL", "normal", "p1", "F", "PA", "", 3],
@@ -213,7 +214,10 @@ def test_a_column_that_is_set_must_be_there_and_a_default_one_may_be_absent(fold
     assert "`Sex`" in refusal(folder, text, manifest={"sex": "Sex"})
     assert listed(folder, text, manifest={"sex": "Sex", "absent": "ignore"}).table["sex"].to_list() == ["", ""]
     assert listed(folder, text, manifest={"patient": ["Patient ID", "Pat ID"]}).table["patient"].to_list() == ["x", "y"]
-    assert listed(folder, TABLE, manifest={"patient": []}).patients_from == "not known; images, not patients, were split"
+    assert (
+        describe_patients(listed(folder, TABLE, manifest={"patient": []}).patient_sources)
+        == "not known; images, not patients, were split"
+    )
 
 
 def test_missing_files_can_be_left_out_and_are_counted(folder: Path) -> None:

@@ -9,9 +9,9 @@ from pneumo.cohort.names import (
     from_names,
     from_pattern,
     one_per_file,
-    subtype_and_patient,
 )
 from pneumo.errors import UserError
+from tests.path_names import subtype_and_patient
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from scipy.ndimage import binary_dilation
 from sklearn.metrics import roc_auc_score
 
 from pneumo import config
-from pneumo.cohort.names import subtype_and_patient
 from pneumo.errors import UserError
 from pneumo.phantom.cohort import is_phantom, masks, write_cohort
+from tests.path_names import subtype_and_patient
 
 SETTINGS = config.Phantom(patients=100, size_px=64)
 SMALLEST = config.Phantom(patients=40, size_px=64)

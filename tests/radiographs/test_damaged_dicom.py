@@ -12,12 +12,12 @@ import numpy as np
 import pydicom
 import pydicom.data
 import pytest
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from pneumo.config import Dicom
 from pneumo.radiographs.dicom_header import unsuitable
 from pneumo.radiographs.radiograph import UnreadableError, open_radiograph
-from tests.dicom_files import as_jpeg, chest_like, content, dataset, read
+from tests.dicom_files import as_jpeg, chest_like, content, dataset, in_syntax, read
 
 MOST_SECONDS = 20
 MOST_MEMORY_BYTES = 2**30
@@ -161,3 +161,14 @@ def test_a_header_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError):
         read(tmp_path / "zeros")
     assert time.monotonic() - start < 2
+
+
+def test_a_file_encoded_otherwise_than_its_transfer_syntax_says_is_read(tmp_path: Path) -> None:
+    written = dataset(chest_like(64, 48))
+    explicit = content(written)
+    implicit = content(in_syntax(written, ImplicitVRLittleEndian))
+    # The file meta elements of the one, which end with their UID, and the dataset of the other.
+    start, other_start = explicit.index(b"\x08\x00\x16\x00"), implicit.index(b"\x08\x00\x16\x00")
+    (tmp_path / "right").write_bytes(explicit)
+    (tmp_path / "contradicting").write_bytes(explicit[:start] + implicit[other_start:])
+    np.testing.assert_array_equal(read(tmp_path / "contradicting"), read(tmp_path / "right"))

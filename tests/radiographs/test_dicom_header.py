@@ -101,4 +101,14 @@ def test_strange_or_damaged_elements_count_as_absent() -> None:
     strange = header(PatientSex="X")
     strange["PatientSex"].value = "unknown"
     read = read_header(strange)
-    assert (read.sex, read.age_years, read.view, read.laterality, read.manufacturer, read.patient_id) == ("", None, "", "", "", "")
+    assert (read.sex, read.age_years, read.view, read.manufacturer, read.patient_id) == ("", None, "", "", "")
+
+
+@pytest.mark.parametrize(("text", "years"), [("7", 7), ("058Y", 58), ("18M", 1.5), ("026W", 0.498), ("365D", 1.0), ("6.5", 6.5)])
+def test_ages_are_read_as_dicom_and_spreadsheets_write_them(text: str, years: float) -> None:
+    assert age_in_years(text) == pytest.approx(years, abs=0.01)
+
+
+@pytest.mark.parametrize("text", ["", "414", "999Y", "-3", "old", "58 Y", "nan"])
+def test_what_is_no_age_is_unknown(text: str) -> None:
+    assert age_in_years(text) is None

@@ -387,3 +387,20 @@ def test_random_damage_raises_only_unreadable_error_and_prints_nothing(
     assert refused > 50
     assert capfd.readouterr() == ("", "")
     assert not recwarn.list
+
+
+def with_strip(strip: bytes, compression: int) -> bytes:
+    """A small TIFF, by its header, whose one strip holds these bytes."""
+    where = len(tiff(GREY, 1))
+    return tiff(GREY, 1, Compression=compression, StripOffsets=where, StripByteCounts=len(strip)) + strip
+
+
+def test_a_tiff_whose_strip_holds_more_than_the_limit_is_refused_before_it_is_decoded(file: Path) -> None:
+    deflate = zlib.compressobj()
+    deflated = b"".join(deflate.compress(bytes(2**24)) for _ in range(64)) + deflate.flush()
+    file.write_bytes(with_strip(deflated, 8))
+    assert "decompression bomb" in refusal(file)
+    with io.BytesIO() as stream:
+        Image.new("L", (12_000, 12_000)).save(stream, "JPEG")
+        file.write_bytes(with_strip(stream.getvalue(), 7))
+    assert "decompression bomb" in refusal(file)

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from pneumo.cohort.archive import download
+from pneumo.cohort.download import download
 from pneumo.config import Config
 
 

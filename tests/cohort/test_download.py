@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumo.cohort.archive import download
+from pneumo.cohort.download import download
 from pneumo.errors import UserError
 
 

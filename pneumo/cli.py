@@ -57,7 +57,9 @@ def command_parser(command: str, stage: Stage) -> "Parser":
     operands = f"{stage.usage} " if stage.operands else ""
     parser.usage = f"{parser.prog} {operands}[--config FILE] [--GROUP.SETTING VALUE …]"
     for operand in stage.operands:
-        if operand.flag:
+        if operand.flag and operand.metavar:
+            parser.add_argument(operand.flag, dest=operand.name, type=operand.kind, metavar=operand.metavar, help=operand.help)
+        elif operand.flag:
             parser.add_argument(operand.flag, dest=operand.name, action="store_true", help=operand.help)
         else:
             parser.add_argument(
@@ -89,7 +91,7 @@ def _run_stage(command: str, stage: Stage, config: Any, parsed: argparse.Namespa
     operands = {operand.name: getattr(parsed, operand.name) for operand in stage.operands}
     if stage.module == "train":
         operands = {"recipe": command}
-    return int(module.run(config, Console(highlight=False, soft_wrap=True), **operands) or 0)
+    return int(module.run(config, Console(highlight=False, soft_wrap=True, markup=False), **operands) or 0)
 
 
 class Parser(argparse.ArgumentParser):

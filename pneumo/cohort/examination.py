@@ -20,7 +20,7 @@ from pneumo.files import write_atomically, writing
 from pneumo.parallel import in_parallel
 from pneumo.radiographs.decode import VERSION
 from pneumo.radiographs.dicom_header import DicomHeader, unsuitable
-from pneumo.radiographs.radiograph import DECODERS, SUFFIXES, UnreadableError, UnsuitableError, open_radiograph
+from pneumo.radiographs.radiograph import DECODERS, DICOM_SUFFIXES, SUFFIXES, UnreadableError, UnsuitableError, open_radiograph
 
 HIDDEN_NAMES = "hidden-names.csv"
 """File, beside the caches, of the file names that tables and messages do not show: columns path (as shown), file."""
@@ -214,6 +214,7 @@ def _shown(paths: Sequence[str], results: Sequence[_FileInfo | _Refusal], labels
     shown = []
     for number, (path, result) in enumerate(zip(paths, results, strict=True), start=1):
         dicom = result.header is not None if isinstance(result, _FileInfo) else result.dicom
+        dicom = dicom or PurePosixPath(path).suffix.lower() in DICOM_SUFFIXES
         hidden = dicom and (result.identifying_name or not is_published(path, labels))
         # What follows the last dot of a UID is no suffix.
         suffix = PurePosixPath(path).suffix if PurePosixPath(path).suffix.lower() in SUFFIXES else ""

@@ -70,7 +70,7 @@ class Cohort:
     @property
     def title(self) -> str:
         """Name of the cohort as commands print it."""
-        return f"{'SYNTHETIC phantom cohort' if self.synthetic else 'Cohort'} {self.root}"
+        return f"{'SYNTHETIC phantom cohort' if self.synthetic else 'Cohort'} {printable(self.root)}"
 
     @property
     def fingerprint(self) -> str:

@@ -88,7 +88,7 @@ def find_layout(paths: Iterable[str], source: str, settings: config.Cohort) -> L
     place_of = _places(Labels(settings.labels))
     for path in paths:
         folder, _, name = path.rpartition("/")
-        kind = _system_file(path) or _unwanted(folder, name, settings)
+        kind = system_file(path) or _unwanted(folder, name, settings)
         if kind:
             foreign[kind] += 1
         elif place := place_of(folder):
@@ -128,7 +128,7 @@ def _is_utf8(path: str) -> bool:
     return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
 
 
-def _system_file(path: str) -> str | None:
+def system_file(path: str) -> str | None:
     """Kind of a file that an operating system leaves in folders and archives; None for any other."""
     *folders, name = path.split("/")
     if "__MACOSX" in folders:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pneumo.config import Resize
 from pneumo.radiographs.errors import READABLE_BEFORE, unreadable_as_user_error
-from pneumo.radiographs.radiograph import open_radiograph
+from pneumo.radiographs.radiograph import Radiograph, open_radiograph
 
 VERSION = 2
 """Part of the name of every pixel cache: increment it when the same file gives other pixels."""
@@ -25,8 +25,13 @@ def decode(file: Path, size_px: int, resize: Resize, *, known_sound: bool = Fals
     average, and takes half the time. With `known_sound`, damage that decoders do not notice is not looked for.
     """
     with open_radiograph(file) as radiograph:
-        width, height = _content_size(radiograph.size, size_px, resize)
-        return _resized(radiograph.grey((2 * width, 2 * height), known_sound=known_sound), (width, height), size_px)
+        return decode_opened(radiograph, size_px, resize, known_sound=known_sound)
+
+
+def decode_opened(radiograph: Radiograph, size_px: int, resize: Resize, *, known_sound: bool = False) -> np.ndarray:
+    """Decode an opened radiograph as `decode` does its file, (size_px, size_px) uint8."""
+    width, height = _content_size(radiograph.size, size_px, resize)
+    return _resized(radiograph.grey((2 * width, 2 * height), known_sound=known_sound), (width, height), size_px)
 
 
 def decode_with_overlay(
@@ -50,8 +55,13 @@ def decode_indexed(size_px: int, resize: Resize, file: Path) -> np.ndarray:
 def decode_at_height(file: Path, height_px: int) -> np.ndarray:
     """Decode a radiograph at this height and its own aspect ratio, (H, W) uint8."""
     with open_radiograph(file) as radiograph:
-        size = (max(1, round(height_px * radiograph.size[0] / radiograph.size[1])), height_px)
-        return np.asarray(radiograph.grey(at_least=size).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
+        return decode_opened_at_height(radiograph, height_px)
+
+
+def decode_opened_at_height(radiograph: Radiograph, height_px: int) -> np.ndarray:
+    """Decode an opened radiograph at this height and its own aspect ratio, (H, W) uint8."""
+    size = (max(1, round(height_px * radiograph.size[0] / radiograph.size[1])), height_px)
+    return np.asarray(radiograph.grey(at_least=size).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
 
 
 def decode_for_overlay(file: Path, height_px: int, resize: Resize) -> np.ndarray:

@@ -20,10 +20,13 @@ _PIXEL_DATA = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _NEEDED = ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation")
 _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 _COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"})
+_RETIRED = frozenset({"ARGB", "CMYK", "HSV", "YBR_PARTIAL_420", "YBR_PARTIAL_422"})
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 _SQUARE_TOLERANCE = 0.01
 """Relative difference of a pixel's sides up to which it counts as square."""
 _BITS_8 = 8
+_COLOUR_PX = 128
+"""Longer side at most of the image that colour is measured on."""
 
 
 class DicomRadiograph:
@@ -64,19 +67,29 @@ class DicomRadiograph:
             (round(image.width * self.size[0] / columns), round(image.height * self.size[1] / rows)), Image.Resampling.BICUBIC
         )
 
+    def colourfulness(self) -> float:
+        """Mean difference between the channels in grey levels; see `pneumo.radiographs.radiograph.Radiograph.colourfulness`."""
+        if self._dataset.PhotometricInterpretation in _MONOCHROME:
+            return 0.0
+        with as_unreadable_error(dicom=True), warnings_of_decoders():
+            values = stored_values(self._dataset, self._syntax)
+            step = -(-max(values.shape[:2]) // _COLOUR_PX)
+            colour = self._colour_values(values[::step, ::step])
+        return float(np.ptp(colour, axis=2).mean())
+
     def _grey_values(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         if self._dataset.PhotometricInterpretation in _MONOCHROME:
             return to_grey(values, self._dataset)
+        return np.asarray(Image.fromarray(self._colour_values(values)).convert("L"))
+
+    def _colour_values(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """The high 8 bits of red, green and blue, (H, W, 3)."""
+        bits = int(self._dataset.BitsStored)
         if self._dataset.PhotometricInterpretation == "PALETTE COLOR":
             values = apply_color_lut(values, self._dataset)
-            return _luma(values, values.dtype.itemsize * _BITS_8)
-        return _luma(values, int(self._dataset.BitsStored))
-
-
-def _luma(colour: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Luma, (H, W), of colour, (H, W, 3), by the high 8 of its bits."""
-    high = colour >> max(0, bits - _BITS_8)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(high[..., :3].astype(np.uint8))).convert("L"))
+            bits = values.dtype.itemsize * _BITS_8
+        high = values >> max(0, bits - _BITS_8)
+        return np.ascontiguousarray(high[..., :3].astype(np.uint8))
 
 
 def _check_image(dataset: Dataset) -> None:
@@ -90,7 +103,9 @@ def _check_image(dataset: Dataset) -> None:
     if frames > 1:
         raise UnsuitableError(f"{frames} frames in one file")
     if dataset.PhotometricInterpretation not in _MONOCHROME | _COLOUR:
-        raise UnreadableError(f"photometric interpretation {dataset.PhotometricInterpretation} is not supported")
+        # What is no defined term may be anything.
+        named = f" {dataset.PhotometricInterpretation}" if dataset.PhotometricInterpretation in _RETIRED else ""
+        raise UnreadableError(f"photometric interpretation{named} is not supported")
 
 
 def _frames(dataset: Dataset) -> int:

@@ -38,6 +38,8 @@ from pneumo.radiographs.jpeg_integrity import check_progressive, segments
 os.environ.setdefault("OPJ_NUM_THREADS", str(os.cpu_count() or 1))
 _JPEG_2000 = frozenset({JPEG2000, JPEG2000Lossless})
 _JPEG = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1})
+_JPEG_LS = frozenset({JPEGLSLossless, JPEGLSNearLossless})
+_END_OF_IMAGE = b"\xff\xd9"
 _LOSSLESS_FRAME = 0xC3
 # Where pydicom would prefer another decoder: GDCM prints libjpeg's warnings, and pylibjpeg's RLE ends the process on damaged data.
 _PLUGINS = {
@@ -86,6 +88,7 @@ def stored_values(dataset: Dataset, syntax: UID, at_least: tuple[int, int] | Non
     if syntax.is_encapsulated:
         codestream = next(generate_frames(dataset.PixelData, number_of_frames=1), b"")
         _check_size(codestream, dataset)
+        _check_end(codestream, syntax)
         if syntax in _JPEG:
             _check_jpeg(codestream)
         if syntax in _JPEG_2000 and _is_monochrome(dataset):
@@ -94,7 +97,13 @@ def stored_values(dataset: Dataset, syntax: UID, at_least: tuple[int, int] | Non
                 return _reduced(codestream, levels, dataset)
     try:
         values, _ = get_decoder(syntax).as_array(
-            dataset, index=0, view_only=True, as_rgb=True, decoding_plugin=_plugin(dataset, syntax)
+            dataset,
+            index=0,
+            view_only=True,
+            as_rgb=True,
+            decoding_plugin=_plugin(dataset, syntax),
+            # It takes the lowest bits for the stored ones, whatever HighBit says; `dicom_lut` looks.
+            correct_unused_bits=int(dataset.get("SamplesPerPixel") or 1) > 1,
         )
     except RuntimeError as error:
         # pydicom lists the errors of its decoders, a line each.
@@ -149,6 +158,16 @@ def _check_size(codestream: bytes, dataset: Dataset) -> None:
                 break
     if size is not None and size != (dataset.Columns, dataset.Rows):
         raise UnreadableError(f"damaged: the image is {size[0]} x {size[1]}, the header says {dataset.Columns} x {dataset.Rows}")
+
+
+def _check_end(codestream: bytes, syntax: UID) -> None:
+    """Refuse JPEG-LS without its end marker, for which its decoder searches through noise for seconds (ITU-T T.87, C.1.1).
+
+    Raises:
+        UnreadableError: there is none.
+    """
+    if syntax in _JPEG_LS and not codestream.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        raise UnreadableError("damaged: the JPEG-LS image has no end")
 
 
 def _skipped_levels(codestream: bytes, size: tuple[int, int], at_least: tuple[int, int] | None) -> int:

@@ -13,6 +13,11 @@ from pneumo.radiographs.view import is_lateral
 
 # PS3.16, context group 4010 (DX View): lateral, left lateral and right lateral in SNOMED CT, and in the SNOMED RT of older files.
 _LATERAL_CODES = frozenset({"399067008", "399173006", "399198007", "R-102CD", "R-10236", "R-10232"})
+# Of images, PS3.3 C.7.3.1.1.1.
+_MODALITIES = """
+    BI BMD CR CT CFM DG DX DMS EM ES FID GM IO IVOCT IVUS LS MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PT PX REG RF RG
+    RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT SC SEG SM SMR SR TG US VF XA XC
+"""
 _AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([DWMY]?)")
 _UNITS_PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12, "Y": 1, "": 1}
 _OLDEST_YEARS = 120
@@ -38,6 +43,7 @@ _IDENTIFYING = frozenset(
         "DeviceSerialNumber",
     }
 )
+_MIN_IDENTIFYING = 3
 _PUBLIC_UID = "1.2.840.10008."
 _NAME_PART = re.compile(r"[^\s^=,.;]{3,}")
 
@@ -69,8 +75,12 @@ class DicomHeader:
 
 def unsuitable(header: DicomHeader, settings: Dicom) -> str | None:
     """Why a radiograph with this header is not used, in a few words; None where it is."""
+    if not header.modality:
+        return "no modality"
     if header.modality not in settings.modalities:
-        return f"modality {header.modality}, not one of {', '.join(settings.modalities)}" if header.modality else "no modality"
+        # What is no defined term may be anything.
+        named = header.modality if header.modality in _MODALITIES.split() else "unknown"
+        return f"modality {named}, not one of {', '.join(settings.modalities)}"
     if header.lateral and not settings.lateral:
         return f"lateral view ({header.view})"
     return None
@@ -78,16 +88,23 @@ def unsuitable(header: DicomHeader, settings: Dicom) -> str | None:
 
 def read_header(dataset: Dataset) -> DicomHeader:
     """The header of a dataset; damaged elements count as absent."""
-    sex = _text(dataset, "PatientSex").upper()
+    sex, identifying = _text(dataset, "PatientSex").upper(), frozenset(_identifying(dataset))
+    view, manufacturer = _text(dataset, "ViewPosition").upper() or _view_of_code(dataset), _text(dataset, "Manufacturer")
     return DicomHeader(
         modality=_text(dataset, "Modality").upper(),
-        view=_text(dataset, "ViewPosition").upper() or _view_of_code(dataset),
+        view=_unless_identifying(view, identifying),
         age_years=age_in_years(_text(dataset, "PatientAge")),
         sex=sex if sex in {"F", "M", "O"} else "",
-        manufacturer=_text(dataset, "Manufacturer"),
+        manufacturer=_unless_identifying(manufacturer, identifying),
         patient_id=_text(dataset, "PatientID"),
-        identifying=frozenset(_identifying(dataset)),
+        identifying=identifying,
     )
+
+
+def _unless_identifying(text: str, identifying: frozenset[str]) -> str:
+    """The text, or "" where it holds something that identifies: people type into any field."""
+    folded = text.casefold()
+    return "" if any(len(part) >= _MIN_IDENTIFYING and part.casefold() in folded for part in identifying) else text
 
 
 def age_in_years(text: str) -> float | None:

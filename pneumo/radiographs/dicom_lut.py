@@ -46,8 +46,8 @@ def to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
         return _wide_to_grey(stored, dataset)
     codes: NDArray[Any] = stored.view(f"{stored.dtype.byteorder}u{stored.dtype.itemsize}")
     values, padding = _values_of_codes(codes.dtype.itemsize * 8, dataset)
-    voi = _voi(dataset)
     modality = _modality(dataset)
+    voi = _voi(dataset, signed=bool(modality(values).min() < 0))
     if voi is not None:
         table = _as_grey(voi(modality(values)))
     elif _is_plain_8_bit(dataset):
@@ -67,7 +67,9 @@ def to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
 def _wide_to_grey(stored: NDArray[Any], dataset: Dataset) -> Grey:
     """Values of 32 bits or more; their padding is not left out of the stretch."""
     values = _modality(dataset)(stored.astype(np.float64))
-    voi = _voi(dataset)
+    if not np.isfinite(values).all():
+        raise UnreadableError("holds infinite or undefined values")
+    voi = _voi(dataset, signed=bool(values.min() < 0))
     grey = stretch(values) if voi is None else _as_grey(voi(values))
     return _WHITE - grey if _is_inverted(dataset) else grey
 
@@ -107,10 +109,14 @@ def _modality(dataset: Dataset) -> Callable[[Values], Values]:
     return lambda values: values * slope + intercept
 
 
-def _voi(dataset: Dataset) -> Callable[[Values], Values] | None:
-    """First VOI LUT or first window (C.11.2), to 0..1; None without either, or with a width that is not defined."""
+def _voi(dataset: Dataset, *, signed: bool) -> Callable[[Values], Values] | None:
+    """First VOI LUT or first window (C.11.2), to 0..1; None without either, or with a width that is not defined.
+
+    Args:
+        signed: whether modality values may be negative.
+    """
     if sequence := dataset.get("VOILUTSequence"):
-        lut = _lut(sequence[0])
+        lut = _lut(sequence[0], signed=signed)
         return lambda values: lut(values) / lut.largest
     centre, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
     if centre is None or width is None:
@@ -128,13 +134,16 @@ def _voi(dataset: Dataset) -> Callable[[Values], Values] | None:
     )
 
 
-def _lut(item: Dataset) -> _Lut:
+def _lut(item: Dataset, *, signed: bool = False) -> _Lut:
     """Lookup table of a sequence item (C.11.1.1, C.11.2.1.1).
 
-    Some devices declare 16 bits for entries of fewer: the range is that of the largest entry, as whole bits.
+    In implicit VR the sign of its first value is not told by the element, but by the values that it maps (C.11.2.1.1). Some devices
+    declare 16 bits for entries of fewer: the range is that of the largest entry, as whole bits.
     """
     count, first, bits = (int(number) for number in item.LUTDescriptor)
     count = count or _FULL_LUT
+    if signed and first >= _FULL_LUT // 2:
+        first -= _FULL_LUT
     data = item.LUTData
     if isinstance(data, bytes):
         # Entries of 8 bits are packed two to a word, or lie in a word each.

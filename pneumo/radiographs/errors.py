@@ -1,10 +1,11 @@
 """Why a file cannot be used as a radiograph, as an exception and as one line for the user."""
 
+import re
 import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +36,7 @@ DAMAGE = (
     BytesLengthException,
     InvalidDicomError,
 )
+_QUOTED = re.compile(r"b?'[^']*'|b?\"[^\"]*\"")
 # `warnings.catch_warnings` changes state of the whole process: one thread at a time.
 _warnings_lock = threading.Lock()
 
@@ -66,15 +68,20 @@ def unreadable_as_user_error(file: Path, remedy: str = READABLE_BEFORE) -> Itera
 def as_unreadable_error(*, dicom: bool = False) -> Iterator[None]:
     """Turn exceptions of decoders and the file system into UnreadableError with a reason of one line, marked as of a DICOM file."""
     try:
-        with _one_line():
+        with _one_line(_without_quotes if dicom else str):
             yield
     except UnreadableError as error:
         error.dicom = error.dicom or dicom
         raise
 
 
+def _without_quotes(text: str) -> str:
+    """A message without the text of a header that it quotes, which may identify the patient."""
+    return _QUOTED.sub("its text", text)
+
+
 @contextmanager
-def _one_line() -> Iterator[None]:
+def _one_line(shown: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -84,7 +91,7 @@ def _one_line() -> Iterator[None]:
         if not reason or not isinstance(error, OSError | SyntaxError | ValueError | RuntimeError | zlib.error):
             # The text of the others says nothing without the line of code.
             reason = f"damaged ({type(error).__name__} {reason})"
-        raise UnreadableError(reason) from error
+        raise UnreadableError(shown(reason)) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One radiograph file, whatever its format: its size, its header and its 8-bit grey pixels."""
 
+import io
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +18,23 @@ from pneumo.radiographs.limits import MAX_FILE_BYTES
 from pneumo.radiographs.raster import SUFFIXES as RASTER_SUFFIXES
 from pneumo.radiographs.raster import RasterRadiograph
 
-__all__ = ["DECODERS", "SUFFIXES", "Radiograph", "UnreadableError", "UnsuitableError", "open_radiograph"]
+__all__ = [
+    "DECODERS",
+    "DICOM_SUFFIXES",
+    "SUFFIXES",
+    "Radiograph",
+    "UnreadableError",
+    "UnsuitableError",
+    "open_content",
+    "open_radiograph",
+]
 
 DECODERS = ", ".join(
     f"{name} {version(name)}" for name in ("pillow", "simplejpeg", "pydicom", "python-gdcm", "pyjpegls", "pylibjpeg-openjpeg")
 )
 """The libraries that decide pixels: part of the identity of everything that is cached of them."""
-SUFFIXES = RASTER_SUFFIXES | {".dcm", ".dicom", ".dic", ".ima"}
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+SUFFIXES = RASTER_SUFFIXES | DICOM_SUFFIXES
 """Suffixes of radiograph files; DICOM files often have none."""
 
 
@@ -45,6 +56,15 @@ class Radiograph(Protocol):
     @property
     def jpeg_quantization(self) -> Sequence[int] | None:
         """Luminance quantization table of a JPEG file; None for other formats."""
+
+    def colourfulness(self) -> float:
+        """Difference between the largest and the smallest channel in grey levels, 0..255, on average over a reduced image.
+
+        0 for what is stored as grey.
+
+        Raises:
+            UnreadableError: truncated or damaged.
+        """
 
     def grey(self, at_least: tuple[int, int] | None = None, *, known_sound: bool = False) -> Image.Image:
         """Decode to 8-bit grey, Pillow's mode L.
@@ -85,3 +105,18 @@ def open_radiograph(file: Path) -> Iterator[Radiograph]:
             else:
                 radiograph = RasterRadiograph(head + stream.read())
     yield radiograph
+
+
+def open_content(content: bytes) -> Radiograph:
+    """Open a radiograph that is in memory, as `open_radiograph` opens a file.
+
+    Raises:
+        UnreadableError: empty, of no supported format, damaged, or too large.
+        UnsuitableError: more than one image.
+    """
+    with as_unreadable_error():
+        if not content:
+            raise UnreadableError("empty file")
+        if len(content) > MAX_FILE_BYTES:
+            raise UnreadableError(f"a file of more than {MAX_FILE_BYTES // 2**20} MiB")
+        return DicomRadiograph(io.BytesIO(content)) if is_dicom(content[:HEAD_BYTES]) else RasterRadiograph(content)

@@ -30,8 +30,10 @@ _TRANSPOSITIONS = {
 }
 _SIDES_EXCHANGED = frozenset({5, 6, 7, 8})
 _WHITE_IS_ZERO = 0  # value of PhotometricInterpretation
+_UNSIGNED, _SIGNED = 1, 2  # of SampleFormat
 _ROWS_AT_ONCE = 256
 _WHITE = 255
+_COLOUR_PX = 128  # sides at most of the image that colour is measured on
 _ADOBE_RGB = 0  # stored as red, green and blue instead of luma and chroma
 # 16-bit WhiteIsZero of big-endian TIFF is missing from Pillow's table, though its pixels are stored as those of BlackIsZero.
 TiffImagePlugin.OPEN_INFO.setdefault((b"MM", 0, (1,), 1, (16,), ()), ("I;16B", "I;16B"))
@@ -60,6 +62,8 @@ class RasterRadiograph:
             images = getattr(image, "n_frames", 1)
             if images > 1 and not isinstance(image, JpegImagePlugin.JpegImageFile):
                 raise UnsuitableError(f"{images} images in one file")
+            if _sample_format(image) == _SIGNED and image.mode in {"L", "RGB", "RGBA"}:
+                raise UnreadableError("signed values of 8 bits are not supported")
             check_shape(image.size, _bytes_per_pixel(image))
             # The method of PNG files would decode the pixels first, to find an eXIf chunk behind them.
             self._orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
@@ -86,6 +90,22 @@ class RasterRadiograph:
                     check_tiff(self._image.tag_v2, self._content)
                 return self._decoded()  # turned upright by Pillow
             return self._upright(self._decoded())
+
+    def colourfulness(self) -> float:
+        """Mean difference between the channels in grey levels; see `pneumo.radiographs.radiograph.Radiograph.colourfulness`."""
+        if Image.getmodebase(self.mode) == "L":
+            return 0.0
+        with as_unreadable_error(), warnings_of_decoders():
+            # Opened again, because decoding changes the opened image, which `grey` needs as it is.
+            image = self._open()
+            image.draft("RGB", (_COLOUR_PX, _COLOUR_PX))
+            # Nearest pixels, because averages would mix colours to grey.
+            size = min(image.width, _COLOUR_PX), min(image.height, _COLOUR_PX)
+            reduced = image.resize(size, Image.Resampling.NEAREST)
+            if reduced.has_transparency_data:  # transparent pixels are black, as in `to_luma_8`
+                reduced = Image.alpha_composite(Image.new("RGBA", size, (0, 0, 0, 255)), reduced.convert("RGBA"))
+            colour = np.asarray(reduced.convert("RGB"))
+        return float(np.ptp(colour, axis=2).mean())
 
     def _open(self) -> ImageFile.ImageFile:
         """Open the content; not the file, of which Pillow would map pixels into memory without regard to TIFF orientation."""
@@ -125,6 +145,15 @@ class RasterRadiograph:
         return to_luma_8(image)
 
 
+def _sample_format(image: Image.Image) -> int | None:
+    """SampleFormat of a TIFF; None for other formats."""
+    return (
+        image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))[0]
+        if isinstance(image, TiffImagePlugin.TiffImageFile)
+        else None
+    )
+
+
 def _read_16_bit_pgm_unscaled(image: ImageFile.ImageFile) -> None:
     """Make Pillow read PGM and PPM of more than 8 bits directly: it would scale them value by value, in seconds."""
     if image.format == "PPM" and len(image.tile) == 1 and image.tile[0].codec_name == "ppm":
@@ -151,7 +180,9 @@ def _bytes_per_pixel(image: ImageFile.ImageFile) -> int:
 def _stretched(image: Image.Image, inverted: bool) -> Grey:
     """Grey values, (H, W), of an image of more than 8 bits; `inverted`: 0 is white."""
     if not image.mode.startswith("I;16"):
-        values: NDArray[np.int32 | np.float32] = np.asarray(image)
+        values: NDArray[np.int32 | np.uint32 | np.float32] = np.asarray(image)
+        if _sample_format(image) == _UNSIGNED and values.dtype == np.int32:
+            values = values.view(np.uint32)  # Pillow's mode I is signed
         return stretch(values.max() - values if inverted else values)
     transparent = image.info.get("transparency")
 

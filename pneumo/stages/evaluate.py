@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pneumo.cohort.index import Cohort, index
@@ -188,5 +187,5 @@ def _subgroup_table(evaluation: ExternalEvaluation) -> Table:
     table = Table("", "group", "radiographs", "PNEUMONIA", "AUROC", "sensitivity", "specificity", title=title, title_justify="left")
     for group in evaluation.statistics.subgroups:
         scores = (interval(estimate) for estimate in (group.auroc, group.sensitivity, group.specificity))
-        table.add_row(group.attribute, escape(printable(group.group)), str(group.images), str(group.pneumonia), *scores)
+        table.add_row(group.attribute, printable(group.group), str(group.images), str(group.pneumonia), *scores)
     return table

@@ -172,3 +172,22 @@ def test_a_file_encoded_otherwise_than_its_transfer_syntax_says_is_read(tmp_path
     (tmp_path / "right").write_bytes(explicit)
     (tmp_path / "contradicting").write_bytes(explicit[:start] + implicit[other_start:])
     np.testing.assert_array_equal(read(tmp_path / "contradicting"), read(tmp_path / "right"))
+
+
+@pytest.mark.parametrize("keyword", ["WindowWidth", "RescaleSlope", "PhotometricInterpretation", "NumberOfFrames"])
+def test_no_refusal_quotes_the_header(tmp_path: Path, keyword: str) -> None:
+    written = dataset(chest_like(64, 48), WindowCenter=10, RescaleIntercept=0)
+    written.add_new(keyword, "LO", "Doe^Jane 4711")
+    (tmp_path / "quoting").write_bytes(content(written))
+    with pytest.raises(UnreadableError) as caught:
+        read(tmp_path / "quoting")
+    assert "Doe" not in str(caught.value)
+    assert "4711" not in str(caught.value)
+
+
+def test_jpeg_ls_without_its_end_is_refused(tmp_path: Path) -> None:
+    written = dataset(chest_like(64, 48))
+    written.compress(JPEGLSLossless)
+    (tmp_path / "cut").write_bytes(content(written).replace(b"\xff\xd9", b"\xff\xd8"))
+    with pytest.raises(UnreadableError, match="no end"):
+        read(tmp_path / "cut")

@@ -112,3 +112,13 @@ def test_ages_are_read_as_dicom_and_spreadsheets_write_them(text: str, years: fl
 @pytest.mark.parametrize("text", ["", "414", "999Y", "-3", "old", "58 Y", "nan"])
 def test_what_is_no_age_is_unknown(text: str) -> None:
     assert age_in_years(text) is None
+
+
+@pytest.mark.parametrize("keyword", ["Manufacturer", "ViewPosition"])
+def test_a_field_that_holds_something_identifying_counts_as_absent(keyword: str) -> None:
+    read = read_header(header(PatientName="Doe^Jane", PatientID="4711", **{keyword: "DOE, JANE 4711"}))
+    assert (read.manufacturer, read.view)[keyword == "ViewPosition"] == ""
+
+
+def test_a_modality_that_is_no_defined_term_is_not_quoted() -> None:
+    assert "DOE4711" not in str(unsuitable(read_header(header(Modality="DOE4711")), DEFAULT))

@@ -9,10 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
+from pydicom.uid import ImplicitVRLittleEndian
 
 from pneumo.radiographs.dicom_lut import to_grey
 from pneumo.radiographs.errors import UnreadableError
-from tests.dicom_files import chest_like, dataset
+from tests.dicom_files import chest_like, dataset, in_syntax, read, write
 
 PIXELS = chest_like()
 
@@ -198,3 +199,33 @@ def test_the_files_that_pydicom_ships_agree_with_its_own_functions() -> None:
         np.testing.assert_allclose(to_grey(stored, header), expected, atol=0.51, err_msg=file.name)
         compared += 1
     assert compared >= 5
+
+
+@pytest.mark.parametrize(("bits", "high"), [(12, 15), (12, 13), (10, 11)])
+def test_stored_bits_may_lie_anywhere_in_a_word(tmp_path: Path, bits: int, high: int) -> None:
+    values = chest_like(white=2**bits - 1)
+    window = {"WindowCenter": 2 ** (bits - 1), "WindowWidth": 2**bits}
+    low = read(write(tmp_path / "low", dataset(values, bits=bits, **window)))
+    moved = dataset(values << (high + 1 - bits), bits=bits, HighBit=high, **window)
+    np.testing.assert_array_equal(read(write(tmp_path / "high", moved)), low)
+
+
+def test_the_first_value_of_a_voi_lut_is_signed_where_values_are_in_any_encoding(tmp_path: Path) -> None:
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 2**16 - 2048, 16])
+    item.add_new("LUTData", "OW", (np.arange(4096, dtype="<u2") * 16).tobytes())
+    written = dataset(chest_like(), RescaleSlope=1, RescaleIntercept=-2048, VOILUTSequence=[item])
+    plain = dataset(chest_like(), WindowCenter=2048, WindowWidth=4096)
+    implicit = read(write(tmp_path / "implicit", in_syntax(written, ImplicitVRLittleEndian))).astype(int)
+    assert np.abs(implicit - read(write(tmp_path / "plain", plain))).max() <= 1
+
+
+def test_undefined_values_are_refused_with_a_window_too(tmp_path: Path) -> None:
+    written = dataset(chest_like(), WindowCenter=2048, WindowWidth=4096)
+    values = np.asarray(chest_like(), np.float32)
+    values[3, 4] = np.nan
+    written.BitsAllocated = 32
+    del written.PixelData, written.BitsStored, written.HighBit, written.PixelRepresentation
+    written.FloatPixelData = values.tobytes()
+    with pytest.raises(UnreadableError, match="undefined"):
+        read(write(tmp_path / "float", written))

@@ -404,3 +404,16 @@ def test_a_tiff_whose_strip_holds_more_than_the_limit_is_refused_before_it_is_de
         Image.new("L", (12_000, 12_000)).save(stream, "JPEG")
         file.write_bytes(with_strip(stream.getvalue(), 7))
     assert "decompression bomb" in refusal(file)
+
+
+def test_unsigned_32_bit_tiff_is_read_as_unsigned(file: Path) -> None:
+    values = GREY.astype(np.uint32) << 24
+    file.write_bytes(tiff(values, 1, SampleFormat=1))
+    wide = read(file)
+    file.write_bytes(tiff(values >> 8, 1, SampleFormat=1))
+    np.testing.assert_array_equal(wide, read(file))
+
+
+def test_signed_8_bit_tiff_is_refused(file: Path) -> None:
+    file.write_bytes(tiff(GREY, 1, SampleFormat=2))
+    assert "signed" in refusal(file)

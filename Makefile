@@ -95,7 +95,7 @@ format: $(INSTALLED) ## Format the code
 
 lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-		--extra dev --extra download --extra cluster --extra docs --output-file requirements.lock pyproject.toml
+		--extra dev --extra download --output-file requirements.lock pyproject.toml
 
 # The test-access log stays.
 clean: ## Delete the environment and everything trained, cached and reported

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,8 +14,9 @@ from pneumo.cli import USER_MISTAKE, command_parser, main
 from pneumo.config import WEIGHTED, Config
 from pneumo.config.sources import load
 from pneumo.stages import STAGES
+from tests.conftest import RadiographWriter
 
-OPERANDS = {"explain": ["radiograph.jpeg"], "registry": ["list"]}
+OPERANDS = {"explain": ["radiograph.jpeg"], "predict": ["radiograph.jpeg"], "registry": ["list"]}
 
 
 @pytest.fixture(autouse=True)
@@ -75,10 +77,10 @@ def test_the_list_of_commands_is_printed_within_one_second():
 def test_help_is_printed_within_two_seconds_and_documents_the_settings_of_the_command_with_their_defaults(command):
     text, seconds = printed_help(command)
     assert seconds < 4
-    options = set(re.findall(r"^ +(?:-h, )?--([\w.]+)", text, re.MULTILINE))
+    options = set(re.findall(r"^ +(?:-h, )?--([\w.-]+)", text, re.MULTILINE))
+    flags = {operand.flag.removeprefix("--") for operand in STAGES[command].operands if operand.flag}
     names = shown_settings_of(command)
-    assert options - {"json"} == {*names, "help", "config"}
-    assert ("json" in options) == (command == "registry")
+    assert options == {*names, *flags, "help", "config"}
     text = " ".join(text.split())
     assert text.count("(default:") == len(names)
     if "weighted" in STAGES[command].settings:
@@ -243,3 +245,17 @@ def test_an_operand_may_stand_before_or_after_the_options(arguments):
 )
 def test_the_usage_names_the_operands(command, usage):
     assert command_parser(command, STAGES[command]).usage.startswith(usage)
+
+
+def test_names_in_square_brackets_are_printed_as_they_are(
+    tmp_path: Path, write_radiograph: RadiographWriter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "x[/q] [red]y"
+    for split in ("train", "test"):
+        for label in ("NORMAL", "PNEUMONIA"):
+            for number in range(8):
+                write_radiograph(folder / split / label / f"{split}{label}{chr(97 + number)}.png")
+    assert main(["prepare", "--data", str(folder), "--cohort.cache_dir", str(tmp_path / "[/b]")]) == 0
+    printed = capsys.readouterr().out
+    assert "x[/q] [red]y" in printed
+    assert str(tmp_path / "[/b]") in printed

@@ -19,6 +19,8 @@ from pneumo.results.provenance import Provenance
 RECORD, RESULT, PREDICTIONS, FIGURES = "record.json", "result.json", "predictions.csv", "figures"
 FEATURE_REFERENCE = "feature_reference.npz"
 """Of a model: distribution of its features on training radiographs."""
+REFUSAL = "refusal.npz"
+"""Of a model: detector of what is no upright frontal chest radiograph."""
 OWN_RADIOGRAPHS = "own_radiographs.txt"
 """Of a model: SHA-256 of the pixels of each radiograph of the cohort that it was trained on, sorted, one on each line."""
 # Where `mlflow.keras` writes it, in the folder of the model.

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pneumo.config import Predict
 from pneumo.figures.drawing import Picture
 from pneumo.report.explanations_page import ExplanationsSection, explanations_section
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_accesses
 from pneumo.report.other_cohorts import OtherCohortsSection, other_cohorts_section
 from pneumo.report.pictures import ModelSection, Pictures, draw_pictures, model_section
+from pneumo.report.referral import ReferralSection, referral_section
 from pneumo.report.saved_results import AuditSection, RobustnessSection, audit_section, robustness_section
 from pneumo.report.scores import Comparison, paired_comparisons
 from pneumo.report.seed_groups import SeedGroup, find_seed_groups, without_members
@@ -32,6 +34,7 @@ class Content:
     robustness: RobustnessSection
     explanations: ExplanationsSection
     other_cohorts: OtherCohortsSection
+    referral: ReferralSection
     experiments: Experiments
     pictures: Pictures
 
@@ -42,6 +45,7 @@ class Content:
             *(picture for picture in (self.audit.picture, self.robustness.picture) if picture),
             *(picture for section in self.sections for picture in section.all()),
             *self.other_cohorts.all(),
+            self.referral.picture,
         ]
 
 
@@ -51,6 +55,8 @@ def build_content(
     samples: Sequence[Sample],
     models: Sequence[RegisteredModel],
     experiments: Experiments,
+    *,
+    most_errors: float = Predict().most_errors,
 ) -> Content:
     """Compute and draw everything that the page shows.
 
@@ -74,6 +80,7 @@ def build_content(
         robustness=robustness_section(report_directory, shown, cohort.synthetic),
         explanations=explanations_section(report_directory, shown),
         other_cohorts=other_cohorts_section(shown, [section.statistics for section in sections], cohort.synthetic),
+        referral=referral_section(shown, models, selected.model, most_errors, cohort.synthetic),
         experiments=experiments,
         pictures=draw_pictures(cohort, samples, sections, experiments, selected.model),
     )

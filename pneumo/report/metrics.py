@@ -43,6 +43,7 @@ def metrics(content: Content, remarks: Sequence[Remark]) -> dict[str, Any]:
         # Not for phantoms, whose scores are not comparable.
         "reference_systems": None if cohort.synthetic else reference_systems(),
         "selected_model": content.selected.metrics() | {"remarks": {remark.topic: remark.sentence for remark in remarks}},
+        "referral": content.referral.metrics(),
         "seed_groups": [group.metrics() for group in content.seed_groups],
         "test_accesses": dict(content.test_accesses),
         "test_audits": cohort.audits,

@@ -11,6 +11,7 @@ from typing import Any
 
 from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
 from pneumo.audit.traits import TRAITS
+from pneumo.config import Predict
 from pneumo.evaluation.comparison import RULE
 from pneumo.evaluation.subgroups import MIN_IMAGES
 from pneumo.figures.drawing import Picture
@@ -66,15 +67,20 @@ def write_report(
     samples: Sequence[Sample],
     models: Sequence[RegisteredModel],
     experiments: Experiments,
+    *,
+    most_errors: float = Predict().most_errors,
 ) -> Path:
     """Write index.html, metrics.json, figures/ and cards/ into a folder, with the audit, robustness and heatmaps saved in it.
+
+    Args:
+        most_errors: largest error rate on shifted validation among the decisions that are not referred.
 
     Raises:
         UserError: there is no model, a result is of other radiographs or cannot be read, or a model's predictions do not give its
             scores.
     """
     check_inputs(cohort, models, experiments)
-    content = build_content(directory, cohort, samples, models, experiments)
+    content = build_content(directory, cohort, samples, models, experiments, most_errors=most_errors)
     remarks = remarks_on_selected(content)
     numbers = metrics(content, remarks)
     names = NAMES | {"metrics": numbers}

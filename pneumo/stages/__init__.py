@@ -23,12 +23,12 @@ class Operand(NamedTuple):
     choices: tuple[str, ...] = ()
     default: Any = None
     flag: str | None = None
-    """Name of a flag, such as --json; None: a positional argument."""
+    """Name of a flag, such as --json, which takes a value where there is a metavar; None: a positional argument."""
 
     @property
     def usage(self) -> str:
         """How `--help` shows it in the line of usage."""
-        name = self.flag or self.metavar or "|".join(self.choices)
+        name = f"{self.flag or ''} {self.metavar}".strip() or "|".join(self.choices)
         if self.flag or self.number == "?":
             return f"[{name}]"
         return f"{name} …" if self.number == "+" else name
@@ -90,12 +90,49 @@ STAGES = {
         ("registry", "explain", "lots", "report"),
         operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"),),
     ),
+    "predict": Stage(
+        "Predict any radiographs with a registered or exported model, as a table.",
+        ("cohort", "registry", "predict", "gradcam", "lots"),
+        operands=(
+            Operand("paths", "radiograph, folder, archive or manifest; - for a list on standard input", "PATH", number="+"),
+            Operand(
+                "output",
+                "table to write, by its suffix CSV, JSON Lines or Parquet; none: CSV on standard output",
+                "FILE",
+                Path,
+                flag="--output",
+            ),
+            Operand("heatmaps", "folder for the radiographs with heatmaps over them", "FOLDER", Path, flag="--heatmaps"),
+            Operand(
+                "dicom_out",
+                "folder for DICOM reports and heatmaps of DICOM radiographs, with the patients' identity",
+                "FOLDER",
+                Path,
+                flag="--dicom-out",
+            ),
+            Operand("resume", "keep the rows that this model has already written to the output", flag="--resume"),
+            Operand("strict", "end with status 3 where radiographs were refused", flag="--strict"),
+        ),
+    ),
+    "serve": Stage(
+        "Serve a page and a JSON API for single radiographs, on this computer.",
+        ("cohort", "registry", "predict", "serve", "lots"),
+    ),
+    "export": Stage(
+        "Write a registered model as a folder that needs no registry, and verify it.",
+        (*REGISTRY, "predict"),
+        operands=(
+            _EVALUATED_MODEL,
+            Operand("format_", "format of the model: keras (the default), onnx, litert or savedmodel", "FORMAT", flag="--format"),
+            Operand("output", "folder to write; by default exports/RECIPE-vN-FORMAT", "FOLDER", Path, flag="--output"),
+        ),
+    ),
     "evaluate": Stage(
         "Score a registered model on another cohort, at its locked threshold.",
         ("data", "cohort", "registry"),
         operands=(_EVALUATED_MODEL,),
     ),
-    "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "report")),
+    "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "predict", "report")),
     "registry": Stage(
         "List, show and promote registered models; start the MLflow UI.",
         ("registry",),

@@ -54,7 +54,9 @@ def run(config: Config, console: Console) -> None:
         cross_validations=registry.newest_experiments(CrossValidation, cohort.fingerprint),
         ablations=registry.newest_experiments(Ablation, cohort.fingerprint),
     )
-    page = write_report(config.report.directory, summary, samples(cohort, parts), models, experiments)
+    page = write_report(
+        config.report.directory, summary, samples(cohort, parts), models, experiments, most_errors=config.predict.most_errors
+    )
     console.print(f"Report: {page}\nNumbers: {page.with_name('metrics.json')}\nNext: open {page} in a browser")
 
 

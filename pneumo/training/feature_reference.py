@@ -1,6 +1,7 @@
 """Features before the logit of a trained network, the reference of its training radiographs, and scores of any radiographs."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from pneumo.evaluation.feature_distance import FeatureReference, fit_reference
-from pneumo.nets.ensemble import members
+from pneumo.nets.outputs import FEATURES, PROBABILITY, with_outputs
 from pneumo.radiographs.batches import evaluation_batches
 from pneumo.training.dataset import Dataset
 from pneumo.training.predict import part_batches
@@ -21,27 +22,20 @@ SEED = 0
 BATCH_SIZE = 32
 
 
-def with_features(model: keras.Model) -> keras.Model:
-    """Return a model of the same network with two outputs: the probability (N, 1), and the input of the logit layer (N, D).
+class OwnFeatures(NamedTuple):
+    """Features of a model's own radiographs."""
 
-    Of an ensemble, the features are those of its members, concatenated.
-    """
-    networks = members(model)
-    if len(networks) == 1:
-        return keras.Model(model.inputs[0], [model.outputs[0], model.get_layer("logit").input])
-    images = keras.Input(model.inputs[0].shape[1:])
-    pairs = [keras.Model(member.inputs[0], [member.outputs[0], member.get_layer("logit").input])(images) for member in networks]
-    logits, features = zip(*pairs, strict=True)
-    probability = model.get_layer("probability")(model.get_layer("logit")(list(logits)))
-    return keras.Model(images, [probability, keras.layers.Concatenate(dtype="float32")(list(features))])
+    training: np.ndarray
+    """(T, D), of the training radiographs that were drawn, at most MAX_PER_CLASS of each class: one pass over them and over
+    validation is a fraction of an epoch, which also computes gradients."""
+    y_true: np.ndarray
+    """(T,), their labels."""
+    validation: np.ndarray
+    """(V, D), of all validation radiographs."""
 
 
-def feature_reference(model: keras.Model, dataset: Dataset, batch_size: int) -> FeatureReference | None:
-    """Return the reference of a network's features on training radiographs, and the distances of all validation radiographs.
-
-    At most MAX_PER_CLASS training radiographs of each class are drawn: one pass over them and over validation is a fraction of an
-    epoch, which also computes gradients.
-    """
+def own_features(model: keras.Model, dataset: Dataset, batch_size: int) -> OwnFeatures:
+    """Compute the features of a sample of training radiographs and of all validation radiographs."""
     rows, y_true = dataset.rows("training"), dataset.y_true("training")
     drawn = _sample(y_true)
     training = evaluation_batches(dataset.pixels, rows[drawn], y_true[drawn], batch_size=batch_size)
@@ -50,7 +44,12 @@ def feature_reference(model: keras.Model, dataset: Dataset, batch_size: int) -> 
         np.concatenate([compute(images)[1] for images, *_ in batches])
         for batches in (training, part_batches(dataset, "validation", batch_size))
     ]
-    return fit_reference(features[0], y_true[drawn], features[1])
+    return OwnFeatures(features[0], y_true[drawn], features[1])
+
+
+def feature_reference(own: OwnFeatures) -> FeatureReference | None:
+    """Return the reference of a network's features on training radiographs, and the distances of all validation radiographs."""
+    return fit_reference(own.training, own.y_true, own.validation)
 
 
 def score_radiographs(
@@ -80,13 +79,13 @@ def _compiled(model: keras.Model) -> Callable[[tf.Tensor], tuple[np.ndarray, np.
 
     One graph for batches of any size. Concrete, because TensorFlow takes the functions of several models for retracing of one.
     """
-    network = with_features(model)
+    network = with_outputs(model)
     signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
     infer = tf.function(lambda images: network(images, training=False), input_signature=signature).get_concrete_function()
 
     def compute(images: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        probability, features = infer(images)
-        return probability.numpy(), tf.cast(features, tf.float32).numpy()
+        outputs = infer(images)
+        return outputs[PROBABILITY].numpy(), outputs[FEATURES].numpy()
 
     return compute
 

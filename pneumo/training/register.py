@@ -9,15 +9,16 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from pneumo.evaluation.refusal import fit_detector
 from pneumo.figures.models import learning_curves
 from pneumo.registry import Entry, Registry
-from pneumo.registry.runs import FEATURE_REFERENCE, OWN_RADIOGRAPHS
+from pneumo.registry.runs import FEATURE_REFERENCE, OWN_RADIOGRAPHS, REFUSAL
 from pneumo.registry.test_access import AUDIT
 from pneumo.results.formatting import rounded
 from pneumo.results.model import ModelRecord, SearchResult
 from pneumo.results.provenance import provenance
 from pneumo.training.dataset import CLASS_NAMES
-from pneumo.training.feature_reference import feature_reference
+from pneumo.training.feature_reference import feature_reference, own_features
 from pneumo.training.fit import Trained
 from pneumo.training.operating_point import LockedOperatingPoint, lock_operating_point
 from pneumo.training.precision import choose_precision
@@ -95,11 +96,13 @@ def test_predictions(model: Any, run: TrainingRun, locked: LockedOperatingPoint)
 
 
 def _own_radiographs(model: Any, run: TrainingRun) -> dict[str, bytes]:
-    """Files by which radiographs of other cohorts are compared with those of this one: their hashes, and their features."""
+    """Files by which other radiographs are compared with those of this cohort: hashes, features, and the detector that refuses."""
     hashes = sorted(set(run.dataset.table["sha256"]))
-    reference = feature_reference(model, run.dataset, run.recipe.fit.batch_size)
-    features = {} if reference is None else {FEATURE_REFERENCE: reference.to_bytes()}
-    return {OWN_RADIOGRAPHS: "".join(f"{digest}\n" for digest in hashes).encode()} | features
+    reference = feature_reference(own_features(model, run.dataset, run.recipe.fit.batch_size))
+    pixels = run.dataset.pixels
+    detector = fit_detector(pixels[run.dataset.rows("training")], pixels[run.dataset.rows("validation")])
+    files = {OWN_RADIOGRAPHS: "".join(f"{digest}\n" for digest in hashes).encode(), REFUSAL: detector.to_bytes()}
+    return files if reference is None else files | {FEATURE_REFERENCE: reference.to_bytes()}
 
 
 def _log_test_access(run: TrainingRun, registry: Registry) -> dict[str, Any]:

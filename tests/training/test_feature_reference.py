@@ -7,8 +7,9 @@ from rich.console import Console
 
 from pneumo.config import Cnn, ResidualCnn
 from pneumo.nets import cnn, ensemble, residual
+from pneumo.nets.outputs import with_outputs
 from pneumo.training import feature_reference as module
-from pneumo.training.feature_reference import feature_reference, score_radiographs, with_features
+from pneumo.training.feature_reference import feature_reference, own_features, score_radiographs
 from tests.tiny_datasets import tiny_dataset
 
 SIZE_PX = 16
@@ -16,6 +17,11 @@ SIZE_PX = 16
 
 def images(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, SIZE_PX, SIZE_PX), dtype=np.uint8)
+
+
+def outputs(model, pixels):
+    predicted = with_outputs(model).predict(pixels, verbose=0)
+    return predicted["probability"], predicted["features"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,7 @@ def dataset(folder, count=60, parts=None):
 
 def test_the_logit_is_a_linear_function_of_the_features_and_the_probability_that_of_the_model(network):
     pixels = images(5)[..., None].astype(np.float32)
-    probability, features = with_features(network).predict(pixels, verbose=0)
+    probability, features = outputs(network, pixels)
     weights, bias = network.get_layer("logit").get_weights()
     assert probability == pytest.approx(network.predict(pixels, verbose=0), abs=1e-6)
     assert features.shape == (5, 6)
@@ -42,27 +48,27 @@ def test_the_features_of_an_ensemble_are_those_of_its_members_side_by_side_also_
     whole = ensemble.build([network, other])
     whole.save(tmp_path / "model.keras")
     pixels = images(4)[..., None].astype(np.float32)
-    members = np.concatenate([with_features(member).predict(pixels, verbose=0)[1] for member in (network, other)], axis=1)
+    members = np.concatenate([outputs(member, pixels)[1] for member in (network, other)], axis=1)
     for model in (whole, keras.saving.load_model(tmp_path / "model.keras", compile=False)):
-        probability, features = with_features(model).predict(pixels, verbose=0)
+        probability, features = outputs(model, pixels)
         assert features == pytest.approx(members, abs=1e-5)
         assert probability == pytest.approx(whole.predict(pixels, verbose=0), abs=1e-6)
 
 
 def test_the_reference_is_of_training_alone_and_measures_every_validation_radiograph(network, tmp_path):
     data = dataset(tmp_path)
-    reference = feature_reference(network, data, 8)
+    reference = feature_reference(own_features(network, data, 8))
     assert int(reference.training_images) == len(data.rows("training"))
     assert len(reference.validation_distances) == len(data.rows("validation"))
     scored = score_radiographs(network, data.pixels, data.rows("validation"), reference, Console(quiet=True))
     assert scored["distance"].to_numpy() == pytest.approx(reference.validation_distances, rel=1e-3)
-    again = feature_reference(network, data, 8)
+    again = feature_reference(own_features(network, data, 8))
     assert again.to_bytes() == reference.to_bytes()
 
 
 def test_at_most_so_many_training_radiographs_of_each_class_are_used(network, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_PER_CLASS", 10)
-    assert int(feature_reference(network, dataset(tmp_path), 8).training_images) == 20
+    assert int(feature_reference(own_features(network, dataset(tmp_path), 8)).training_images) == 20
 
 
 def test_all_rows_are_scored_in_their_order_and_without_a_reference_there_is_no_distance(network, tmp_path):

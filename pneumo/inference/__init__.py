@@ -1,0 +1,1 @@
+"""A registered or exported model on new radiographs: prediction, refusal, referral, export, serving, DICOM output."""

@@ -1,0 +1,98 @@
+"""Loading of a model with what its predictions need, from the registry or from an exported bundle."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pneumo import config
+from pneumo.errors import UserError
+from pneumo.evaluation.frontal_detector import FrontalDetector
+from pneumo.evaluation.referral import Referral, certainties, choose_referral
+from pneumo.files import printable
+from pneumo.inference.bundle import MODEL, read_bundle, read_detector
+from pneumo.inference.network import KerasNetwork, Network, OnnxNetwork
+from pneumo.inference.specification import Specification
+from pneumo.results.model import ModelRecord
+from pneumo.startup import quiet_start
+
+
+class Loaded(NamedTuple):
+    """A network with what its predictions need."""
+
+    network: Network
+    specification: Specification
+    detector: FrontalDetector | None
+    """None of a model that was registered before there was one."""
+
+
+def load_registered(settings: config.Registry, reference: str, predict: config.Predict) -> Loaded:
+    """Load a registered model.
+
+    Raises:
+        UserError: there is no such model, or a file of it is damaged.
+    """
+    from pneumo.registry import Registry  # noqa: PLC0415 - imports MLflow, which is not there where only ONNX bundles are run
+    from pneumo.registry.runs import REFUSAL  # noqa: PLC0415
+
+    registry = Registry(settings)
+    entry = registry.get(reference)
+    record, content = registry.record(entry), registry.attachment(entry, REFUSAL)
+    try:
+        detector = None if content is None else FrontalDetector.from_bytes(content)
+    except ValueError as error:
+        raise UserError(
+            f"{REFUSAL} of model {entry.version} is damaged: restore it from a backup, or train {entry.recipe} again"
+        ) from error
+    shifted = registry.predictions(entry, "validation_shifted")
+    members = [registry.predictions(registry.get(str(version)), "validation_shifted") for version in record.members]
+    scores = shifted["y_score"].to_numpy()
+    certainty = certainties(scores, record.threshold, [member["y_score"].to_numpy() for member in members])
+    errors = (scores >= record.threshold) != shifted["y_true"].to_numpy().astype(bool)
+    referral = choose_referral(errors, certainty, predict.most_errors)
+    return Loaded(KerasNetwork(registry.load(entry)), _specification(record, entry.version, entry.model_sha256, referral), detector)
+
+
+def _specification(record: ModelRecord, version: int, model_sha256: str, referral: Referral) -> Specification:
+    return Specification(
+        recipe=record.recipe,
+        version=version,
+        model_sha256=model_sha256,
+        cohort=record.data_name,
+        synthetic=record.synthetic,
+        image_size_px=record.image_size_px,
+        resize=record.resize,
+        preprocessing=record.preprocessing,
+        class_names=record.class_names,
+        threshold=record.threshold,
+        temperature=record.temperature,
+        referral=referral,
+    )
+
+
+def load_bundle(folder: Path) -> Loaded:
+    """Load an exported bundle.
+
+    Raises:
+        UserError: it is damaged, in a format that another runtime takes, or its own is not installed.
+    """
+    bundle = read_bundle(folder)
+    if bundle.format not in ("keras", "onnx"):
+        raise UserError(
+            f"{printable(folder)} is in the format {bundle.format}, which README.md there says how to run: "
+            "for predictions, export the model with --format keras or onnx"
+        )
+    open_network = _open_keras if bundle.format == "keras" else OnnxNetwork
+    try:
+        network: Network = open_network(folder / MODEL[bundle.format])
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{printable(folder)} is in the format {bundle.format}, for which the package {error.name} is missing: "
+            f"pip install {'onnxruntime' if bundle.format == 'onnx' else 'pneumo'}"
+        ) from error
+    return Loaded(network, bundle, read_detector(folder, bundle))
+
+
+def _open_keras(file: Path) -> KerasNetwork:
+    with quiet_start():
+        import keras  # noqa: PLC0415 - not there where only ONNX bundles are run
+
+    return KerasNetwork(keras.saving.load_model(file, compile=False, safe_mode=True))

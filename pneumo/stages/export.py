@@ -1,0 +1,110 @@
+"""Export of a registered model as a bundle that needs no registry."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from pneumo.cohort.index import Cohort
+from pneumo.config import Config
+from pneumo.errors import UserError
+from pneumo.inference.bundle import FORMATS, INT8_MODEL, MODEL, Bundle, Format
+from pneumo.inference.export import Radiographs, Registered, export, refuse_other_content
+from pneumo.inference.loading import load_registered
+from pneumo.inference.network import KerasNetwork
+from pneumo.inference.readme import card
+from pneumo.registry import Entry, Registry
+from pneumo.results.formatting import percent, rounded
+from pneumo.results.model import ModelRecord
+from pneumo.training.dataset import load_cohort
+
+VERIFIED, CALIBRATED, COMPARED = 64, 128, 512
+"""Radiographs, at most, that an export is verified on, that int8 is calibrated on, and that int8 is compared on."""
+SEED = 0
+FOLDER = Path("exports")
+DEFAULT: Format = "keras"
+
+
+def run(config: Config, console: Console, reference: str, format_: str | None, output: Path | None) -> None:
+    """Export a model, and verify what was written on radiographs of its own cohort, none of the test split.
+
+    Raises:
+        UserError: no such model or format, the cohort is not the model's own, or the exported model differs from the registered
+            one; then nothing is written.
+    """
+    chosen = _format(format_)
+    registry = Registry(config.registry)
+    entry = registry.get(reference)
+    record, name = registry.record(entry), f"{entry.recipe} v{entry.version}"
+    folder = output or FOLDER / f"{entry.recipe}-v{entry.version}-{chosen}"
+    refuse_other_content(folder)
+    cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
+    _refuse_other_cohort(entry, cohort, config, name)
+    radiographs = _radiographs(cohort, parts, record)
+    loaded = load_registered(config.registry, str(entry.version), config.predict)
+    network = loaded.network
+    assert isinstance(network, KerasNetwork)  # noqa: S101 - for the type checker: registered models are Keras'
+    with console.status(f"Exporting {name} as {chosen}"):
+        bundle = export(folder, chosen, Registered(network.model, loaded, card(record, entry.version)), radiographs)
+    _print(bundle, folder, console)
+
+
+def _format(name: str | None) -> Format:
+    if name is None:
+        return DEFAULT
+    for format_ in FORMATS:
+        if format_ == name:
+            return format_
+    raise UserError(f"--format {name}: no such format; choose one of {', '.join(FORMATS)}")
+
+
+def _refuse_other_cohort(entry: Entry, cohort: Cohort, config: Config, name: str) -> None:
+    if cohort.fingerprint != entry.data_fingerprint:
+        given = "the phantom cohort" if config.data is None else str(config.data)
+        raise UserError(
+            f"{given} is not the cohort that {name} was trained on, on which exports are verified: give that, named "
+            f"{entry.data_name}, with --data and the settings of `cohort` that it was trained with"
+        )
+    if config.protocol.fingerprint != entry.protocol_fingerprint:
+        raise UserError(f"{name} was validated under another protocol: give the settings of `protocol` that it was trained with")
+
+
+def _radiographs(cohort: Cohort, parts: pd.Series, record: ModelRecord) -> Radiographs:
+    pixels = cohort.pixels(record.image_size_px, record.resize)
+    training, validation = (np.flatnonzero(parts == part) for part in ("training", "validation"))
+    verified, compared = _draw(np.concatenate([training, validation]), VERIFIED), _draw(validation, COMPARED)
+    return Radiographs(
+        verification=pixels[verified],
+        calibration=pixels[_draw(training, CALIBRATED)],
+        validation=pixels[compared],
+        y_true=(cohort.table["label"].to_numpy(dtype=str)[compared] == "PNEUMONIA").astype(np.int64),
+        example=cohort.file(cohort.table["path"].iloc[verified[0]]),
+    )
+
+
+def _draw(rows: np.ndarray, count: int) -> np.ndarray:
+    """Rows, (N,), or so many of them at random, in order."""
+    if len(rows) <= count:
+        return rows
+    return np.sort(np.random.default_rng(SEED).choice(rows, count, replace=False))
+
+
+def _print(bundle: Bundle, folder: Path, console: Console) -> None:
+    parity, int8 = bundle.parity, bundle.int8
+    console.print(f"Exported {bundle.name} as {bundle.format} to {folder}", markup=False)
+    console.print(
+        f"  {MODEL[bundle.format]}, run by its own runtime on {parity.radiographs} radiographs: probabilities differ from Keras' "
+        f"in float32 by {parity.probability:.1e} at most"
+    )
+    console.print(f"  float32 differs from the precision of the training by {parity.registered:.1e} at most")
+    if int8 is not None:
+        console.print(
+            f"  {INT8_MODEL} on {int8.radiographs} validation radiographs: AUROC {rounded(int8.auroc)} (float32: "
+            f"{rounded(int8.auroc_float32)}), {percent(int8.agreement)} of decisions agree"
+        )
+    console.print("  the snippet of README.md was run. For research; not a medical device.")
+    if bundle.format in {"keras", "onnx"}:
+        console.print(f"Next: pneumo predict PATH --predict.model {folder}", markup=False)
+    else:
+        console.print(f"Next: {folder / 'README.md'} says how to run it", markup=False)

@@ -96,7 +96,8 @@ def write_picture(folder: Path, setting: str, predictor: Predictor, prediction: 
     name = Path(prediction.path).name
     readable = "".join(character if character.isascii() and character.isalnum() else "-" for character in Path(name).stem)
     picture = folder / f"{readable[:_NAME_LENGTH]}-{prediction.sha256[:12]}-v{model.version}.png"
-    title = f"{name}: {in_words(prediction)}.\n{model.name}, maps of {explained.label}."
+    decision = f"{prediction.decision}, probability {prediction.probability:.3f}, threshold {prediction.threshold:.3f}"
+    title = f"{name}\n{decision}\n{model.name}, maps of {explained.label}"
     maps = {str(method): values for method, values in explained.maps.items()}
     with writing(picture, setting):
         write_atomically(picture, draw([Row(explained.radiograph, title, maps)], TRAINED_ON_PHANTOMS if model.synthetic else None))

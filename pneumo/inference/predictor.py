@@ -19,6 +19,8 @@ from pneumo.inference.sources import RadiographSource, of_file
 
 Decision = Literal["NORMAL", "PNEUMONIA", "referred", "refused"]
 BATCH_SIZE = 32
+# The network takes the rest: with a thread more, threads of both would wait for one another.
+_DECODING_THREADS = max(1, (os.cpu_count() or 2) - 1)
 _BATCHES_AHEAD = 3
 """Batches that are decoded while the network scores one."""
 NOT_FRONTAL = "does not look like an upright frontal chest radiograph, as the model's training radiographs do"
@@ -104,7 +106,7 @@ class Predictor:
     def predict_batches(self, sources: Iterable[RadiographSource]) -> Iterator[list[tuple[RadiographSource, Prepared, Prediction]]]:
         """Predict as `predict` does, and yield lists of at most BATCH_SIZE sources, each with what was decoded of it."""
         pending: deque[tuple[RadiographSource, Future[Prepared]]] = deque()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(_DECODING_THREADS) as pool:
             for source in sources:
                 pending.append((source, pool.submit(self._prepare, source)))
                 if len(pending) == (1 + _BATCHES_AHEAD) * BATCH_SIZE:

@@ -104,8 +104,10 @@ class RasterRadiograph:
             reduced = image.resize(size, Image.Resampling.NEAREST)
             if reduced.has_transparency_data:  # transparent pixels are black, as in `to_luma_8`
                 reduced = Image.alpha_composite(Image.new("RGBA", size, (0, 0, 0, 255)), reduced.convert("RGBA"))
-            colour = np.asarray(reduced.convert("RGB"))
-        return float(np.ptp(colour, axis=2).mean())
+            red, green, blue = (np.asarray(channel) for channel in reduced.convert("RGB").split())
+        # Faster than a reduction over the last axis of one array.
+        largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+        return float((largest - smallest).mean())
 
     def _open(self) -> ImageFile.ImageFile:
         """Open the content; not the file, of which Pillow would map pixels into memory without regard to TIFF orientation."""

@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pneumo.bench import decoding, explaining, searching, training
+from pneumo.bench import decoding, explaining, predicting, searching, training
 from pneumo.bench.measure import Comparison, Cost, agreement, overhead, speedup
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import folds, partition
@@ -37,6 +37,7 @@ FROZEN_AS_FAST = 4.0
 GRAD_CAM_OVERHEAD = 1.25
 SINGLE_PASS_OVERHEAD = 1.4
 EXPLAINING_AS_FAST = 4.0
+PREDICTION_OVERHEAD = 1.15
 # Fraction of the radiographs that search and transfer learning are measured on.
 SHARE = 0.5
 # Short fits, as in a search on a laptop: in longer ones the network itself takes a larger share of the time, in both alternatives.
@@ -62,7 +63,7 @@ def run(config: Config, console: Console) -> int:
     Returns:
         1 where a target was missed.
     """
-    measures = (measure_decoding, measure_training, measure_search, measure_frozen_phase, measure_explanations)
+    measures = (measure_decoding, measure_training, measure_search, measure_frozen_phase, measure_explanations, measure_prediction)
     comparisons = [comparison for measure in measures for comparison in measure(config, console)]
     table = Table("what", "ours", "reference", "ratio", "target", "met")
     for comparison in comparisons:
@@ -175,6 +176,16 @@ def measure_explanations(config: Config, console: Console) -> list[Comparison]:
         *speedup("LOTS against an eager loop", lots, loop, EXPLAINING_AS_FAST),
         agreement("LOTS, difference from an eager loop", lots_maps, loop_maps, EQUAL_LOTS),
     ]
+
+
+def measure_prediction(config: Config, console: Console) -> list[Comparison]:
+    """Compare predicting files with the network on resident arrays and the decoding beside it."""
+    cohort = index(config.data, config.cohort)
+    files = [cohort.file(path) for path in cohort.table["path"].head(config.bench.radiographs)]
+    console.print(f"Predicting {len(files)} radiographs …")
+    costs = [in_fresh_process(predicting.our_predictions, config.robust, files) for _ in range(config.bench.rounds)]
+    ours, limit = zip(*costs, strict=True)
+    return overhead("predicting files over the network and decoding alone", ours, limit, PREDICTION_OVERHEAD)
 
 
 def _sample(config: Config, cohort: Cohort, recipe: Recipe, count: int, *, validation: int = 0) -> Dataset:

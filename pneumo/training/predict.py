@@ -1,5 +1,6 @@
 """Batches of a dataset's parts, and a network's scores on them."""
 
+import logging
 from collections.abc import Callable
 
 import keras
@@ -10,6 +11,8 @@ from pneumo.config import Protocol, Recipe
 from pneumo.radiographs.batches import evaluation_batches, training_batches, view_batches
 from pneumo.training.dataset import ClassWeight, Dataset
 
+# Several models are scored in one process, each with a graph of its own, which TensorFlow takes for repeated retracing of one.
+logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 # The same for every model, so that all are validated on the same views: random draws depend on the position in a batch.
 VIEW_SEED = 0
 VIEW_BATCH_SIZE = 32

@@ -95,7 +95,7 @@ def test_any_radiograph_is_explained_by_several_methods(project):
         "explain", *map(str, radiographs), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]'
     )
     assert "trained on synthetic phantom radiographs" in printed
-    assert printed.count("score for PNEUMONIA") == 2
+    assert printed.count("probability of PNEUMONIA") == 2
     assert len(list((project.root / "reports" / "explained").glob("*-v2.png"))) == 2
 
 

@@ -72,7 +72,7 @@ reproduce: $(INSTALLED) ## Train a small network twice and compare with the comm
 test: $(INSTALLED) ## Run the fast tests
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
-test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium and chromium-driver)
+test-all: $(INSTALLED) ## Run all tests, also whole stages and a browser (needs Debian's chromium, chromium-driver and dicom3tools)
 	# The longest first, so that one process does not wait for the other at the end.
 	$(VENV)/bin/python -m pytest -m "" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 15 tests/stages tests
 

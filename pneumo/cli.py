@@ -58,7 +58,15 @@ def command_parser(command: str, stage: Stage) -> "Parser":
     parser.usage = f"{parser.prog} {operands}[--config FILE] [--GROUP.SETTING VALUE …]"
     for operand in stage.operands:
         if operand.flag and operand.metavar:
-            parser.add_argument(operand.flag, dest=operand.name, type=operand.kind, metavar=operand.metavar, help=operand.help)
+            parser.add_argument(
+                operand.flag,
+                dest=operand.name,
+                type=operand.kind,
+                choices=operand.choices or None,
+                default=operand.default,
+                metavar=operand.metavar,
+                help=operand.help,
+            )
         elif operand.flag:
             parser.add_argument(operand.flag, dest=operand.name, action="store_true", help=operand.help)
         else:

@@ -1,10 +1,14 @@
 """Settings of prediction."""
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from pneumo.config.basics import Positive, Settings
+
+Format = Literal["keras", "onnx", "litert", "savedmodel"]
+"""Format of an exported model."""
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 class Predict(Settings):
@@ -12,6 +16,11 @@ class Predict(Settings):
 
     model: str = "champion"
     """Registered model: a version, a recipe (its newest version) or champion; or the folder of an exported bundle."""
+
+
+class Referral(Settings):
+    """Referral of uncertain decisions to a reader."""
+
     most_errors: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
     """Largest error rate, on shifted validation, among the decisions that are not referred; a bundle has its own."""
 

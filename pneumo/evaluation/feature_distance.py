@@ -5,11 +5,9 @@ Mahalanobis distance to the nearest class mean. Here the covariance is shrunk (L
 many features as there are radiographs to estimate it from, and only the last features are used, without their perturbed input.
 """
 
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +16,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from pneumo.evaluation import weighted_scores
 from pneumo.evaluation.bootstrap import DRAWS, SEED, Estimate, percentile_interval
 from pneumo.evaluation.scores import Labels, Result
+from pneumo.evaluation.stored_arrays import StoredArrays
 from pneumo.evaluation.weighted_scores import Draws
 
 MAX_VALUES = 1_000_000
@@ -44,12 +43,14 @@ class Shift(Result):
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureReference:
+class FeatureReference(StoredArrays):
     """Distribution of a model's features on training radiographs, and the distances of its validation radiographs from it.
 
     The shrunk covariance is stored by its principal components. Where not all fit into MAX_VALUES, or there are fewer radiographs
     than features, the mean variance of the others stands for each of them (probabilistic PCA, Tipping & Bishop 1999).
     """
+
+    DESCRIPTION: ClassVar[str] = "reference of features"
 
     class_means: npt.NDArray[np.float32]
     """(2, D), of NORMAL and PNEUMONIA."""
@@ -67,26 +68,6 @@ class FeatureReference:
     def distances(self, features: Features) -> npt.NDArray[np.float64]:
         """Return the Mahalanobis distance of features (N, D) to the nearer class mean, (N,)."""
         return _distances(features, self.class_means, self.components, self.variances, float(self.other_variance))
-
-    def to_bytes(self) -> bytes:
-        """Return the reference as an .npz file, the same for the same reference."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **vars(self))
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """Read a reference.
-
-        Raises:
-            ValueError: the content is not that of `to_bytes`.
-        """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
-        # The errors of a damaged zip, of a missing array, and of a truncated one.
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"no reference of features ({error})") from error
 
 
 def fit_reference(features: Features, y_true: Labels, validation_features: Features) -> FeatureReference | None:

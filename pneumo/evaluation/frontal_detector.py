@@ -3,13 +3,13 @@
 The score is a linear function of histograms of grey-level gradients (Dalal & Triggs 2005), fitted by `pneumo.evaluation.refusal`.
 """
 
-import io
-import zipfile
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from pneumo.evaluation.stored_arrays import StoredArrays
 
 GRADIENT_SIZE_PX = 48
 """Side of the reduced radiograph that gradients are taken of: the smallest that networks see. At 64 px, mildly
@@ -29,13 +29,19 @@ Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class FrontalDetector:
+class FrontalDetector(StoredArrays):
     """A logistic regression of what is no upright frontal chest radiograph, on gradient histograms."""
+
+    DESCRIPTION: ClassVar[str] = "detector of frontal chest radiographs"
 
     weights: npt.NDArray[np.float32]
     """(G + 1,), of the gradient histogram, and the intercept."""
     threshold: float
     """A radiograph with a larger score is refused."""
+
+    def __post_init__(self) -> None:
+        """Take the threshold as a number, also from a stored array."""
+        object.__setattr__(self, "threshold", float(self.threshold))
 
     def scores(self, pixels: Pixels) -> Scores:
         """How unlike an upright frontal chest radiograph each radiograph is, (N,): a logit.
@@ -48,27 +54,6 @@ class FrontalDetector:
     def refuses(self, pixels: Pixels) -> npt.NDArray[np.bool_]:
         """Whether each radiograph, (N, S, S), is refused, (N,)."""
         return self.scores(pixels) > self.threshold
-
-    def to_bytes(self) -> bytes:
-        """Return the detector as an .npz file, the same for the same detector."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in vars(self).items()})
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
-        """Read a detector.
-
-        Raises:
-            ValueError: the content is not that of `to_bytes`.
-        """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                stored = {field.name: arrays[field.name] for field in fields(cls)}
-            return cls(**(stored | {"threshold": float(stored["threshold"])}))
-        # The errors of a damaged zip, of a missing array, and of a truncated one.
-        except (zipfile.BadZipFile, KeyError, EOFError, OSError, TypeError, ValueError) as error:
-            raise ValueError(f"no detector of frontal chest radiographs ({error})") from error
 
 
 def gradient_histograms(pixels: Pixels) -> npt.NDArray[np.float32]:

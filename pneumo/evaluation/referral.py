@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pneumo.evaluation.calibration import logits
-from pneumo.evaluation.scores import Result, Scores
+from pneumo.evaluation.scores import Labels, Result, Scores
 from pneumo.evaluation.weighted_scores import Draws, Statistic, ratio
 
 Certainty = npt.NDArray[np.float64]
@@ -47,6 +47,11 @@ class Referral(Result):
 def margin(y_score: Scores, threshold: float) -> Certainty:
     """Return the distance of scores, (N,), from the threshold, in logits, (N,)."""
     return np.abs(logits(np.asarray(y_score, np.float64)) - logits(np.asarray([threshold]))[0])
+
+
+def wrong_decisions(y_true: Labels, y_score: Scores, threshold: float) -> npt.NDArray[np.bool_]:
+    """Return whether decisions at the threshold are wrong, (N,)."""
+    return np.asarray((np.asarray(y_score) >= threshold) != np.asarray(y_true, bool))
 
 
 def choose_referral(errors: npt.NDArray[np.bool_], certainty: dict[Criterion, Certainty], most_errors: float) -> Referral:

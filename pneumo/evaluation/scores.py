@@ -52,6 +52,10 @@ class Predictions:
         return (self.y_score >= threshold) == (self.y_true == 1)
 
 
+PROBABILITY, FEATURES, SPREAD = "probability", "features", "spread"
+"""Names of the outputs of a network, here and in exported models."""
+
+
 class Result(BaseModel):
     """Base of everything that is saved as JSON: immutable, finite numbers, no unknown fields."""
 

@@ -5,8 +5,8 @@
 """
 
 from pathlib import Path
-from typing import Literal, get_args
 
+from pneumo.config import Format
 from pneumo.errors import UserError
 from pneumo.evaluation.frontal_detector import FrontalDetector
 from pneumo.evaluation.scores import Result
@@ -14,8 +14,6 @@ from pneumo.files import file_sha256, printable
 from pneumo.inference.specification import Specification
 from pneumo.results.files import parse_result
 
-Format = Literal["keras", "onnx", "litert", "savedmodel"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 MODEL: dict[Format, str] = {"keras": "model.keras", "onnx": "model.onnx", "litert": "model.tflite", "savedmodel": "model"}
 """File of the model, or its folder; with float32 weights."""
 INT8_MODEL = "model_int8.tflite"

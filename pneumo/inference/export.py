@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from pneumo.config import Format
 from pneumo.errors import UserError
 from pneumo.files import printable, replace_folder, writing
-from pneumo.inference.bundle import INT8_MODEL, MODEL, README, RECORD, REFUSAL, Bundle, Format, Int8, Parity, hashes
+from pneumo.inference.bundle import INT8_MODEL, MODEL, README, RECORD, REFUSAL, Bundle, Int8, Parity, hashes
 from pneumo.inference.formats import MODEL_FORMATS, Pixels, in_float32, open_model, write_int8, write_model
 from pneumo.inference.loading import Loaded
 from pneumo.inference.network import KerasNetwork, Network, Outputs

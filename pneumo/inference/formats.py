@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pneumo.config import Format
 from pneumo.errors import UserError
-from pneumo.inference.bundle import Format
-from pneumo.inference.network import FEATURES, PROBABILITY, SPREAD, KerasNetwork, Network, OnnxNetwork, Outputs
+from pneumo.inference.network import KerasNetwork, Network, OnnxNetwork, Outputs, named_outputs
 from pneumo.nets.outputs import with_outputs
 
 Pixels = npt.NDArray[np.uint8]
@@ -95,7 +95,7 @@ class LiteRtNetwork:
 
     def __call__(self, pixels: Pixels) -> Outputs:
         """Score radiographs, (N, S, S), grey values in 0..255."""
-        return _outputs(self._run(**{INPUT: pixels[..., None].astype(np.float32)}))
+        return named_outputs(self._run(**{INPUT: pixels[..., None].astype(np.float32)}))
 
 
 class SavedModelNetwork:
@@ -109,12 +109,7 @@ class SavedModelNetwork:
     def __call__(self, pixels: Pixels) -> Outputs:
         """Score radiographs, (N, S, S), grey values in 0..255."""
         outputs = self._run(**{INPUT: tf.constant(pixels[..., None].astype(np.float32))})
-        return _outputs({name: value.numpy() for name, value in outputs.items()})
-
-
-def _outputs(named: Mapping[str, npt.NDArray[np.float32]]) -> Outputs:
-    spread = named[SPREAD][:, 0].astype(np.float64) if SPREAD in named else None
-    return Outputs(named[PROBABILITY][:, 0].astype(np.float64), named[FEATURES], spread)
+        return named_outputs({name: value.numpy() for name, value in outputs.items()})
 
 
 def _clone(model: keras.Model, layer_function: Callable[[keras.Operation], keras.Operation]) -> keras.Model:
@@ -186,12 +181,8 @@ def _write_keras(model: keras.Model, file: Path) -> None:
     model.save(file)
 
 
-def _open_keras(file: Path) -> Network:
-    return KerasNetwork(keras.saving.load_model(file, compile=False, safe_mode=True))
-
-
 MODEL_FORMATS: dict[Format, ModelFormat] = {
-    "keras": ModelFormat(_write_keras, _open_keras, ()),
+    "keras": ModelFormat(_write_keras, KerasNetwork.open, ()),
     "onnx": ModelFormat(_write_onnx, OnnxNetwork, ("onnx", "tf2onnx", "onnxruntime")),
     "litert": ModelFormat(_exporter("litert"), LiteRtNetwork, ("ai-edge-litert",)),
     "savedmodel": ModelFormat(_exporter("tf_saved_model"), SavedModelNetwork, ()),

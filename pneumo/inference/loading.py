@@ -6,13 +6,12 @@ from typing import NamedTuple
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.frontal_detector import FrontalDetector
-from pneumo.evaluation.referral import Referral, certainties, choose_referral
+from pneumo.evaluation.referral import Referral, certainties, choose_referral, wrong_decisions
 from pneumo.files import printable
 from pneumo.inference.bundle import MODEL, read_bundle, read_detector
 from pneumo.inference.network import KerasNetwork, Network, OnnxNetwork
 from pneumo.inference.specification import Specification
 from pneumo.results.model import ModelRecord
-from pneumo.startup import quiet_start
 
 
 class Loaded(NamedTuple):
@@ -24,7 +23,7 @@ class Loaded(NamedTuple):
     """None of a model that was registered before there was one."""
 
 
-def load_registered(settings: config.Registry, reference: str, predict: config.Predict) -> Loaded:
+def load_registered(settings: config.Registry, reference: str, referral: config.Referral) -> Loaded:
     """Load a registered model.
 
     Raises:
@@ -35,20 +34,14 @@ def load_registered(settings: config.Registry, reference: str, predict: config.P
 
     registry = Registry(settings)
     entry = registry.get(reference)
-    record, content = registry.record(entry), registry.attachment(entry, REFUSAL)
-    try:
-        detector = None if content is None else FrontalDetector.from_bytes(content)
-    except ValueError as error:
-        raise UserError(
-            f"{REFUSAL} of model {entry.version} is damaged: restore it from a backup, or train {entry.recipe} again"
-        ) from error
+    record, detector = registry.record(entry), registry.arrays(entry, REFUSAL, FrontalDetector)
     shifted = registry.predictions(entry, "validation_shifted")
     members = [registry.predictions(registry.get(str(version)), "validation_shifted") for version in record.members]
     scores = shifted["y_score"].to_numpy()
     certainty = certainties(scores, record.threshold, [member["y_score"].to_numpy() for member in members])
-    errors = (scores >= record.threshold) != shifted["y_true"].to_numpy().astype(bool)
-    referral = choose_referral(errors, certainty, predict.most_errors)
-    return Loaded(KerasNetwork(registry.load(entry)), _specification(record, entry.version, entry.model_sha256, referral), detector)
+    errors = wrong_decisions(shifted["y_true"].to_numpy(), scores, record.threshold)
+    rule = choose_referral(errors, certainty, referral.most_errors)
+    return Loaded(KerasNetwork(registry.load(entry)), _specification(record, entry.version, entry.model_sha256, rule), detector)
 
 
 def _specification(record: ModelRecord, version: int, model_sha256: str, referral: Referral) -> Specification:
@@ -80,7 +73,7 @@ def load_bundle(folder: Path) -> Loaded:
             f"{printable(folder)} is in the format {bundle.format}, which README.md there says how to run: "
             "for predictions, export the model with --format keras or onnx"
         )
-    open_network = _open_keras if bundle.format == "keras" else OnnxNetwork
+    open_network = KerasNetwork.open if bundle.format == "keras" else OnnxNetwork
     try:
         network: Network = open_network(folder / MODEL[bundle.format])
     except ModuleNotFoundError as error:
@@ -89,10 +82,3 @@ def load_bundle(folder: Path) -> Loaded:
             f"pip install {'onnxruntime' if bundle.format == 'onnx' else 'pneumo'}"
         ) from error
     return Loaded(network, bundle, read_detector(folder, bundle))
-
-
-def _open_keras(file: Path) -> KerasNetwork:
-    with quiet_start():
-        import keras  # noqa: PLC0415 - not there where only ONNX bundles are run
-
-    return KerasNetwork(keras.saving.load_model(file, compile=False, safe_mode=True))

@@ -1,16 +1,17 @@
 """Networks behind a predictor: of Keras, or of ONNX Runtime without TensorFlow."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from pneumo.evaluation.scores import FEATURES, PROBABILITY, SPREAD
+from pneumo.startup import quiet_start
+
 if TYPE_CHECKING:
     import keras
-
-# Names of the outputs, as `pneumo.nets.outputs` gives them; that module imports Keras.
-PROBABILITY, FEATURES, SPREAD = "probability", "features", "spread"
 
 
 class Outputs(NamedTuple):
@@ -35,20 +36,22 @@ class KerasNetwork:
     """A Keras model, compiled once for batches of any size."""
 
     def __init__(self, model: "keras.Model") -> None:
-        import tensorflow as tf  # noqa: PLC0415 - seconds, and not installed where only ONNX bundles are run
-
-        from pneumo.nets.outputs import with_outputs  # noqa: PLC0415
+        from pneumo.nets.outputs import compiled  # noqa: PLC0415 - Keras, not there where only ONNX bundles are run
 
         self.model = model
-        network = with_outputs(model)
-        signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
-        self._infer = tf.function(lambda images: network(images, training=False), input_signature=signature).get_concrete_function()
-        self._constant = tf.constant
+        self._compute = compiled(model)
+
+    @classmethod
+    def open(cls, file: Path) -> Self:
+        """Open a saved model."""
+        with quiet_start():
+            import keras  # noqa: PLC0415 - not there where only ONNX bundles are run
+
+        return cls(keras.saving.load_model(file, compile=False, safe_mode=True))
 
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Outputs:
         """Score radiographs, (N, S, S), grey values in 0..255."""
-        outputs = self._infer(self._constant(pixels[..., None].astype(np.float32)))
-        return _outputs({name: value.numpy() for name, value in outputs.items()})
+        return named_outputs(self._compute(pixels[..., None].astype(np.float32)))
 
 
 class OnnxNetwork:
@@ -64,9 +67,10 @@ class OnnxNetwork:
     def __call__(self, pixels: npt.NDArray[np.uint8]) -> Outputs:
         """Score radiographs, (N, S, S), grey values in 0..255."""
         values = self._session.run(self._names, {self._input: pixels[..., None].astype(np.float32)})
-        return _outputs(dict(zip(self._names, values, strict=True)))
+        return named_outputs(dict(zip(self._names, values, strict=True)))
 
 
-def _outputs(named: dict[str, npt.NDArray[np.float32]]) -> Outputs:
+def named_outputs(named: Mapping[str, npt.NDArray[np.float32]]) -> Outputs:
+    """Outputs by the names that `pneumo.nets.outputs` gives them."""
     spread = named[SPREAD][:, 0].astype(np.float64) if SPREAD in named else None
     return Outputs(named[PROBABILITY][:, 0].astype(np.float64), named[FEATURES], spread)

@@ -70,7 +70,7 @@ class Predictor:
         model: str | os.PathLike[str] = "champion",
         *,
         registry: str | os.PathLike[str] | config.Registry = "models",
-        settings: config.Predict = config.Predict(),  # noqa: B008 - frozen
+        referral: config.Referral = config.Referral(),  # noqa: B008 - frozen
         dicom: config.Dicom = config.Dicom(),  # noqa: B008
         key: bytes | None = None,
     ) -> Self:
@@ -79,7 +79,7 @@ class Predictor:
         Args:
             model: a version, a recipe (its newest version), or "champion"; or the folder of a bundle.
             registry: folder of the registry, or its settings.
-            settings: how many errors are accepted of those that are not referred; a bundle has its own.
+            referral: how many errors are accepted of those that are not referred; a bundle has its own.
             dicom: modalities and views that are accepted.
             key: secret key by which patient IDs become pseudonyms.
 
@@ -89,7 +89,7 @@ class Predictor:
         if Path(model).is_dir():
             return cls(load_bundle(Path(model)), dicom=dicom, key=key)
         at = registry if isinstance(registry, config.Registry) else config.Registry(directory=Path(registry))
-        loaded = load_registered(at, str(model), settings)
+        loaded = load_registered(at, str(model), referral)
         return cls(loaded, dicom=dicom, key=key)
 
     def predict(self, radiographs: Iterable[str | os.PathLike[str] | RadiographSource]) -> Iterator[Prediction]:

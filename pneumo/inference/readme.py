@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pneumo.config import Format
 from pneumo.errors import UserError
-from pneumo.inference.bundle import INT8_MODEL, MODEL, RECORD, Bundle, Format, Int8
+from pneumo.inference.bundle import INT8_MODEL, MODEL, RECORD, Bundle, Int8
 from pneumo.report.cards import INTENDED_USES, OUT_OF_SCOPE_USES
 from pneumo.results.formatting import percent, rounded
 from pneumo.results.model import ModelRecord

@@ -1,10 +1,13 @@
 """A network with all outputs that a use of it needs: probability, features, and the spread of an ensemble's members."""
 
+from collections.abc import Callable
+
 import keras
+import numpy as np
+import tensorflow as tf
 
+from pneumo.evaluation.scores import FEATURES, PROBABILITY, SPREAD
 from pneumo.nets.ensemble import members
-
-PROBABILITY, FEATURES, SPREAD = "probability", "features", "spread"
 
 
 def with_outputs(model: keras.Model) -> keras.Model:
@@ -28,6 +31,21 @@ def with_outputs(model: keras.Model) -> keras.Model:
     return keras.Model(
         images, {PROBABILITY: probability, FEATURES: keras.layers.Concatenate(dtype="float32")(list(features)), SPREAD: spread}
     )
+
+
+def compiled(model: keras.Model) -> Callable[[tf.Tensor | np.ndarray], dict[str, np.ndarray]]:
+    """Return a function from images (b, H, W, 1) to the outputs of `with_outputs` by name, float32.
+
+    One graph for batches of any size. Concrete, because TensorFlow takes the functions of several models for retracing of one.
+    """
+    network = with_outputs(model)
+    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
+    infer = tf.function(lambda images: network(images, training=False), input_signature=signature).get_concrete_function()
+
+    def compute(images: tf.Tensor | np.ndarray) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in infer(tf.convert_to_tensor(images)).items()}
+
+    return compute
 
 
 def _float32(features: keras.KerasTensor) -> keras.KerasTensor:

@@ -28,7 +28,6 @@ DAMAGE = (
     OverflowError,
     EOFError,
     AttributeError,
-    NotImplementedError,
     RuntimeError,
     MemoryError,
     struct.error,

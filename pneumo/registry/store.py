@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from pneumo import config
 from pneumo.errors import UserError
+from pneumo.evaluation.stored_arrays import StoredArrays
 from pneumo.files import file_sha256
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
@@ -27,6 +28,7 @@ from pneumo.startup import quiet_start
 if TYPE_CHECKING:
     import keras
 
+Arrays = TypeVar("Arrays", bound=StoredArrays)
 MODEL_NAME = "pneumonia-classifier"
 BY_NAME = f"name = '{MODEL_NAME}'"
 CHAMPION = "champion"
@@ -150,6 +152,20 @@ class Registry:
             return None
         with self._model_file(entry, name) as path:
             return path.read_bytes()
+
+    def arrays(self, entry: Entry, name: str, kind: type[Arrays]) -> Arrays | None:
+        """Read a record of arrays that was registered with a model; None where it has none of this name.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        content = self.attachment(entry, name)
+        try:
+            return None if content is None else kind.from_bytes(content)
+        except ValueError as error:
+            raise UserError(
+                f"{name} of model {entry.version} is damaged: {self._backend.remedy(f'train {entry.recipe}')}"
+            ) from error
 
     def figure(self, entry: Entry, name: str) -> bytes:
         """Read a figure that was registered with a model."""

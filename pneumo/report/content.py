@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo.config import Predict
+from pneumo.config import Referral
 from pneumo.figures.drawing import Picture
 from pneumo.report.explanations_page import ExplanationsSection, explanations_section
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_accesses
@@ -56,7 +56,7 @@ def build_content(
     models: Sequence[RegisteredModel],
     experiments: Experiments,
     *,
-    most_errors: float = Predict().most_errors,
+    most_errors: float = Referral().most_errors,
 ) -> Content:
     """Compute and draw everything that the page shows.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pneumo.audit.sentences import VERDICTS, finding_sentence, leakage_sentences, linear_baseline_sentence, stretch_sentence
 from pneumo.audit.traits import TRAITS
-from pneumo.config import Predict
+from pneumo.config import Referral
 from pneumo.evaluation.comparison import RULE
 from pneumo.evaluation.subgroups import MIN_IMAGES
 from pneumo.figures.drawing import Picture
@@ -68,7 +68,7 @@ def write_report(
     models: Sequence[RegisteredModel],
     experiments: Experiments,
     *,
-    most_errors: float = Predict().most_errors,
+    most_errors: float = Referral().most_errors,
 ) -> Path:
     """Write index.html, metrics.json, figures/ and cards/ into a folder, with the audit, robustness and heatmaps saved in it.
 

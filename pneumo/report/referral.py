@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pneumo.evaluation.bootstrap import Estimate, Proportion, estimates
-from pneumo.evaluation.referral import Certainty, Referral, certainties, choose_referral
+from pneumo.evaluation.referral import Certainty, Referral, certainties, choose_referral, wrong_decisions
 from pneumo.evaluation.scores import PARTS, Part
 from pneumo.figures.drawing import Picture
 from pneumo.figures.referral import risk_coverage_curves
@@ -111,7 +111,7 @@ def _certainties(model: RegisteredModel, members: Sequence[RegisteredModel], par
 
 def _errors(model: RegisteredModel, part: Part) -> npt.NDArray[np.bool_]:
     table = model.predictions[part]
-    return np.asarray((table["y_score"] >= model.record.threshold) != table["y_true"].astype(bool))
+    return wrong_decisions(table["y_true"].to_numpy(), table["y_score"].to_numpy(), model.record.threshold)
 
 
 def _share(referral: Referral, decisions: Decisions) -> ReferredShare:

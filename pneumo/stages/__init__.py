@@ -7,7 +7,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pneumo.config import Config, Recipe
+from pneumo.config import FORMATS, Config, Recipe
 
 
 class Operand(NamedTuple):
@@ -92,7 +92,7 @@ STAGES = {
     ),
     "predict": Stage(
         "Predict any radiographs with a registered or exported model, as a table.",
-        ("cohort", "registry", "predict", "gradcam", "lots"),
+        ("cohort", "registry", "predict", "referral", "gradcam", "lots"),
         operands=(
             Operand("paths", "radiograph, folder, archive or manifest; - for a list on standard input", "PATH", number="+"),
             Operand(
@@ -116,14 +116,16 @@ STAGES = {
     ),
     "serve": Stage(
         "Serve a page and a JSON API for single radiographs, on this computer.",
-        ("cohort", "registry", "predict", "serve", "lots"),
+        ("cohort", "registry", "predict", "referral", "serve", "lots"),
     ),
     "export": Stage(
         "Write a registered model as a folder that needs no registry, and verify it.",
-        (*REGISTRY, "predict"),
+        (*REGISTRY, "referral"),
         operands=(
             _EVALUATED_MODEL,
-            Operand("format_", "format of the model: keras (the default), onnx, litert or savedmodel", "FORMAT", flag="--format"),
+            Operand(
+                "format_", f"format of the model: {', '.join(FORMATS)}", "FORMAT", choices=FORMATS, default="keras", flag="--format"
+            ),
             Operand("output", "folder to write; by default exports/RECIPE-vN-FORMAT", "FOLDER", Path, flag="--output"),
         ),
     ),
@@ -132,7 +134,7 @@ STAGES = {
         ("data", "cohort", "registry"),
         operands=(_EVALUATED_MODEL,),
     ),
-    "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "predict", "report")),
+    "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "referral", "report")),
     "registry": Stage(
         "List, show and promote registered models; start the MLflow UI.",
         ("registry",),

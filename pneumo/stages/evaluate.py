@@ -42,7 +42,7 @@ def run(config: Config, console: Console, reference: str) -> None:
     _refuse_phantoms_by_default(config, record)
     cohort = index(config.data, config.cohort, to_train=False)
     rows, left_out = _other_radiographs(registry, entry, cohort)
-    features = _feature_reference(registry, entry)
+    features = registry.arrays(entry, FEATURE_REFERENCE, FeatureReference)
     model = registry.load(entry)
     table = cohort.table.iloc[rows]
     console.print(
@@ -111,18 +111,6 @@ def _of_cohort(cohort: Cohort) -> dict[str, Any]:
         "patients_known": cohort.patients_known,
         "patients_from": cohort.patients_from,
     }
-
-
-def _feature_reference(registry: Registry, entry: Entry) -> FeatureReference | None:
-    content = registry.attachment(entry, FEATURE_REFERENCE)
-    if content is None:
-        return None
-    try:
-        return FeatureReference.from_bytes(content)
-    except ValueError as error:
-        raise UserError(
-            f"{FEATURE_REFERENCE} of model {entry.version} is damaged: restore it from a backup, or train {entry.recipe} again"
-        ) from error
 
 
 def _predictions(table: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import pandas as pd
 from rich.console import Console
 
 from pneumo.cohort.index import Cohort
-from pneumo.config import Config
+from pneumo.config import Config, Format
 from pneumo.errors import UserError
-from pneumo.inference.bundle import FORMATS, INT8_MODEL, MODEL, Bundle, Format
+from pneumo.inference.bundle import INT8_MODEL, MODEL, Bundle
 from pneumo.inference.export import Radiographs, Registered, export, refuse_other_content
 from pneumo.inference.loading import load_registered
 from pneumo.inference.network import KerasNetwork
@@ -23,40 +23,29 @@ VERIFIED, CALIBRATED, COMPARED = 64, 128, 512
 """Radiographs, at most, that an export is verified on, that int8 is calibrated on, and that int8 is compared on."""
 SEED = 0
 FOLDER = Path("exports")
-DEFAULT: Format = "keras"
 
 
-def run(config: Config, console: Console, reference: str, format_: str | None, output: Path | None) -> None:
+def run(config: Config, console: Console, reference: str, format_: Format, output: Path | None) -> None:
     """Export a model, and verify what was written on radiographs of its own cohort, none of the test split.
 
     Raises:
-        UserError: no such model or format, the cohort is not the model's own, or the exported model differs from the registered
+        UserError: no such model, the cohort is not the model's own, or the exported model differs from the registered
             one; then nothing is written.
     """
-    chosen = _format(format_)
     registry = Registry(config.registry)
     entry = registry.get(reference)
     record, name = registry.record(entry), f"{entry.recipe} v{entry.version}"
-    folder = output or FOLDER / f"{entry.recipe}-v{entry.version}-{chosen}"
+    folder = output or FOLDER / f"{entry.recipe}-v{entry.version}-{format_}"
     refuse_other_content(folder)
     cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
     _refuse_other_cohort(entry, cohort, config, name)
     radiographs = _radiographs(cohort, parts, record)
-    loaded = load_registered(config.registry, str(entry.version), config.predict)
+    loaded = load_registered(config.registry, str(entry.version), config.referral)
     network = loaded.network
     assert isinstance(network, KerasNetwork)  # noqa: S101 - for the type checker: registered models are Keras'
-    with console.status(f"Exporting {name} as {chosen}"):
-        bundle = export(folder, chosen, Registered(network.model, loaded, card(record, entry.version)), radiographs)
+    with console.status(f"Exporting {name} as {format_}"):
+        bundle = export(folder, format_, Registered(network.model, loaded, card(record, entry.version)), radiographs)
     _print(bundle, folder, console)
-
-
-def _format(name: str | None) -> Format:
-    if name is None:
-        return DEFAULT
-    for format_ in FORMATS:
-        if format_ == name:
-            return format_
-    raise UserError(f"--format {name}: no such format; choose one of {', '.join(FORMATS)}")
 
 
 def _refuse_other_cohort(entry: Entry, cohort: Cohort, config: Config, name: str) -> None:

@@ -50,7 +50,7 @@ def run(
     predictor = Predictor.load(
         config.predict.model,
         registry=config.registry,
-        settings=config.predict,
+        referral=config.referral,
         dicom=config.cohort.dicom,
         key=load_key(config.cohort.cache_dir),
     )

@@ -55,7 +55,7 @@ def run(config: Config, console: Console) -> None:
         ablations=registry.newest_experiments(Ablation, cohort.fingerprint),
     )
     page = write_report(
-        config.report.directory, summary, samples(cohort, parts), models, experiments, most_errors=config.predict.most_errors
+        config.report.directory, summary, samples(cohort, parts), models, experiments, most_errors=config.referral.most_errors
     )
     console.print(f"Report: {page}\nNumbers: {page.with_name('metrics.json')}\nNext: open {page} in a browser")
 

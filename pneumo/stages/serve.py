@@ -34,7 +34,7 @@ def _serve(config: Config, bound: socket.socket, console: Console) -> None:
     from pneumo.inference.serving.card import ModelCard  # noqa: PLC0415
 
     model = config.predict.model
-    predictor = Predictor.load(model, registry=config.registry, settings=config.predict, dicom=config.cohort.dicom)
+    predictor = Predictor.load(model, registry=config.registry, referral=config.referral, dicom=config.cohort.dicom)
     registry = Registry(config.registry)
     record = None if Path(model).is_dir() else registry.record(registry.get(model))
     app = create_app(predictor, config.serve, config.lots, ModelCard.of(predictor.specification, record))

@@ -1,17 +1,16 @@
 """Features before the logit of a trained network, the reference of its training radiographs, and scores of any radiographs."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
 from pneumo.evaluation.feature_distance import FeatureReference, fit_reference
-from pneumo.nets.outputs import FEATURES, PROBABILITY, with_outputs
+from pneumo.evaluation.scores import FEATURES, PROBABILITY
+from pneumo.nets.outputs import compiled
 from pneumo.radiographs.batches import evaluation_batches
 from pneumo.training.dataset import Dataset
 from pneumo.training.predict import part_batches
@@ -39,9 +38,9 @@ def own_features(model: keras.Model, dataset: Dataset, batch_size: int) -> OwnFe
     rows, y_true = dataset.rows("training"), dataset.y_true("training")
     drawn = _sample(y_true)
     training = evaluation_batches(dataset.pixels, rows[drawn], y_true[drawn], batch_size=batch_size)
-    compute = _compiled(model)
+    compute = compiled(model)
     features = [
-        np.concatenate([compute(images)[1] for images, *_ in batches])
+        np.concatenate([compute(images)[FEATURES] for images, *_ in batches])
         for batches in (training, part_batches(dataset, "validation", batch_size))
     ]
     return OwnFeatures(features[0], y_true[drawn], features[1])
@@ -64,30 +63,14 @@ def score_radiographs(
     Returns:
         Columns y_score and distance, (M,): the probability of PNEUMONIA and the distance from training, nan without a reference.
     """
-    compute, scores = _compiled(model), []
+    compute, scores = compiled(model), []
     batches = evaluation_batches(pixels, rows, np.zeros(len(rows), np.int64), batch_size=BATCH_SIZE)
     steps = -(-len(rows) // BATCH_SIZE)
     for images, *_ in track(batches, "Scoring", steps, console=console, transient=True, disable=not console.is_terminal):
-        probability, features = compute(images)
-        distance = np.nan if reference is None else reference.distances(features)
-        scores.append(pd.DataFrame({"y_score": probability[:, 0].astype(float), "distance": distance}))
+        outputs = compute(images)
+        distance = np.nan if reference is None else reference.distances(outputs[FEATURES])
+        scores.append(pd.DataFrame({"y_score": outputs[PROBABILITY][:, 0].astype(float), "distance": distance}))
     return pd.concat(scores, ignore_index=True)
-
-
-def _compiled(model: keras.Model) -> Callable[[tf.Tensor], tuple[np.ndarray, np.ndarray]]:
-    """Return a function from images (b, H, W, 1) to their probabilities (b, 1) and features (b, D), float32.
-
-    One graph for batches of any size. Concrete, because TensorFlow takes the functions of several models for retracing of one.
-    """
-    network = with_outputs(model)
-    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32)]
-    infer = tf.function(lambda images: network(images, training=False), input_signature=signature).get_concrete_function()
-
-    def compute(images: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        outputs = infer(images)
-        return outputs[PROBABILITY].numpy(), outputs[FEATURES].numpy()
-
-    return compute
 
 
 def _sample(y_true: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What the detector of frontal chest radiographs accepts and refuses, on phantoms."""
 
-from dataclasses import replace
+import io
 
 import numpy as np
 import pytest
@@ -112,8 +112,10 @@ def test_a_stored_detector_is_the_same_bytes_again_and_a_damaged_one_is_refused(
     for damaged in (b"", b"text", content[:-200], content[: len(content) // 2]):
         with pytest.raises(ValueError, match="no detector of frontal chest radiographs"):
             FrontalDetector.from_bytes(damaged)
-    with pytest.raises(ValueError, match="no detector"):
-        FrontalDetector.from_bytes(replace(detector, threshold=np.zeros(2)).to_bytes())
+    with io.BytesIO() as stream:
+        np.savez(stream, weights=detector.weights, threshold=np.zeros(2))
+        with pytest.raises(ValueError, match="no detector"):
+            FrontalDetector.from_bytes(stream.getvalue())
 
 
 def test_the_same_radiographs_give_the_same_detector(detector, parts):

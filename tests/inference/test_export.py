@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.config import Architecture, Backbone, Cnn, ResidualCnn
+from pneumo.config import FORMATS, Architecture, Backbone, Cnn, Format, ResidualCnn
 from pneumo.errors import UserError
 from pneumo.inference import export as exporting
 from pneumo.inference import formats
-from pneumo.inference.bundle import FORMATS, INT8_MODEL, MODEL, README, RECORD, REFUSAL, Format, read_bundle
+from pneumo.inference.bundle import INT8_MODEL, MODEL, README, RECORD, REFUSAL, read_bundle
 from pneumo.inference.export import MOST_DIFFERENT, Radiographs, Registered, export, write_bundle
 from pneumo.inference.formats import in_float32
 from pneumo.inference.loading import Loaded, load_bundle

@@ -23,6 +23,14 @@ from pneumo.cli import main
 stages, *options = sys.argv[1:]
 sys.exit(next(filter(None, (main([stage, *options]) for stage in stages.split(","))), 0))
 """
+# The head of the settings of a project: a small phantom cohort, and everything in the project's folder.
+SMALL_PHANTOM = """
+cohort:
+  cache_dir: {root}/data
+  phantom: {{patients: 60, size_px: 96}}
+registry: {{directory: {root}/models}}
+report: {{directory: {root}/reports}}
+"""
 
 
 class Project:

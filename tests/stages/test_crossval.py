@@ -10,16 +10,13 @@ import pytest
 from pneumo import config
 from pneumo.registry import Registry
 from pneumo.results.experiment import Ablation, CrossValidation
-from tests.stages.project import Project, experiment_predictions
+from tests.stages.project import SMALL_PHANTOM, Project, experiment_predictions
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = """
-cohort:
-  cache_dir: {root}/data
-  phantom: {{patients: 60, size_px: 96}}
-registry: {{directory: {root}/models}}
-report: {{directory: {root}/reports}}
+SETTINGS = (
+    SMALL_PHANTOM
+    + """
 baseline:
   image_size_px: 32
   network: {{filters: [4, 4], dense_units: 8}}
@@ -30,6 +27,7 @@ ablate:
     image_size_px: 24
     fit: {{epochs: 2, early_stopping_patience: null}}
 """
+)
 
 
 def fingerprint(root):

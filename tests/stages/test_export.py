@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pneumo.config import Cnn, CnnRecipe, Config, Fit
+from pneumo.cli import main
+from pneumo.config import FORMATS, Cnn, CnnRecipe, Config, Fit
 from pneumo.errors import UserError
-from pneumo.inference.bundle import FORMATS, README, read_bundle
+from pneumo.inference.bundle import README, read_bundle
 from pneumo.inference.predictor import Predictor
 from pneumo.registry import Registry
 from pneumo.stages import export
@@ -67,14 +68,24 @@ def test_a_registered_model_becomes_a_verified_bundle(
         assert np.abs(np.subtract(own, exported)).max() < 0.01
 
 
-def test_the_default_format_is_keras(trained: Config, tmp_path: Path, console: Console) -> None:
-    export.run(trained, console, "tiny", None, tmp_path / "bundle")
+def test_the_default_format_is_keras(trained: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = {
+        "--data": trained.data,
+        "--cohort.cache_dir": trained.cohort.cache_dir,
+        "--protocol.validation_fraction": trained.protocol.validation_fraction,
+        "--registry.directory": trained.registry.directory,
+        "--output": tmp_path / "bundle",
+    }
+    assert main(["export", "tiny", *(str(text) for option in options.items() for text in option)]) == 0, capsys.readouterr().err
     assert read_bundle(tmp_path / "bundle").format == "keras"
 
 
-def test_an_unknown_format_is_refused(trained: Config, tmp_path: Path, console: Console) -> None:
-    with pytest.raises(UserError, match="--format pickle: no such format; choose one of keras, onnx, litert, savedmodel"):
-        export.run(trained, console, "champion", "pickle", tmp_path / "bundle")
+def test_an_unknown_format_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "champion", "--format", "pickle", "--output", str(tmp_path / "bundle")]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert all(text in message for text in ("--format", "pickle", *FORMATS))
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_another_cohort_is_refused(trained: Config, tmp_path: Path, console: Console) -> None:

@@ -8,16 +8,13 @@ import pytest
 
 from pneumo.cli import main
 from pneumo.config import EXPLANATION_METHODS
-from tests.stages.project import Project
+from tests.stages.project import SMALL_PHANTOM, Project
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = """
-cohort:
-  cache_dir: {root}/data
-  phantom: {{patients: 60, size_px: 96}}
-registry: {{directory: {root}/models}}
-report: {{directory: {root}/reports}}
+SETTINGS = (
+    SMALL_PHANTOM
+    + """
 baseline:
   image_size_px: 48
   network: {{filters: [8, 8]}}
@@ -29,6 +26,7 @@ weighted:
 lots: {{steps: 5}}
 heatmaps: {{radiographs: 6, lesions: 6, randomized_radiographs: 2, mistakes_per_kind: 1}}
 """
+)
 
 
 def registered(project):

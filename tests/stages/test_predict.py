@@ -14,16 +14,13 @@ import pytest
 from pneumo.config import Registry as RegistrySettings
 from pneumo.evaluation.calibration import scale_temperature
 from pneumo.registry import Registry
-from tests.stages.project import Project
+from tests.stages.project import SMALL_PHANTOM, Project
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = """
-cohort:
-  cache_dir: {root}/data
-  phantom: {{patients: 60, size_px: 96}}
-registry: {{directory: {root}/models}}
-report: {{directory: {root}/reports}}
+SETTINGS = (
+    SMALL_PHANTOM
+    + """
 baseline:
   image_size_px: 48
   network: {{filters: [8, 8]}}
@@ -53,6 +50,7 @@ hpo:
     network: {{filters: [4, 4]}}
     fit: {{epochs: 1}}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.stages.project import Project
+from tests.stages.project import SMALL_PHANTOM, Project
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = """
-cohort:
-  cache_dir: {root}/data
-  phantom: {{patients: 60, size_px: 96}}
-registry: {{directory: {root}/models}}
-report: {{directory: {root}/reports}}
+SETTINGS = (
+    SMALL_PHANTOM
+    + """
 resnet50:
   image_size_px: 32
   network: {{weights: none, head_units: [8], unfrozen_fraction: 0.05}}
@@ -24,6 +21,7 @@ resnet50:
   fine_tuning_epochs: 1
 head_search: {{points: 2, epochs: 2, layers: 2}}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def run(config: Config, console: Console) -> int:
             raise UserError(f"{file}: no expectations for this cohort yet; `pneumo reproduce --reproduce.update true` writes them")
     differences = [difference for name, settings in cohorts.items() for difference in _check(settings, name, console)]
     for difference in differences:
-        console.print(f"[red]DRIFT[/red] {difference}")
+        console.print(f"DRIFT {difference}", style="red")
     return int(bool(differences))
 
 

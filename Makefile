@@ -10,12 +10,12 @@ PNEUMO = $(VENV)/bin/pneumo
 ifdef DATA
 export PNEUMO_DATA := $(DATA)
 endif
-# Without data, ResNet50 is made small enough for a laptop, and does without ImageNet.
+# Without data, the backbones are made small enough for a laptop, and do without ImageNet.
 CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted robust resnet50 gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts docs format lock clean
+.PHONY: help install train report prepare audit baseline weighted robust resnet50 transfer gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-34s %s\n", $$1, $$2}' Makefile
@@ -32,13 +32,14 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 
-train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register four kinds of network
+train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register five kinds of network
 	$(PNEUMO) prepare $(OPTIONS)
 	$(PNEUMO) audit $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
 	$(PNEUMO) weighted $(OPTIONS)
 	$(PNEUMO) robust $(OPTIONS)
 	$(PNEUMO) resnet50 $(OPTIONS)
+	$(PNEUMO) transfer $(OPTIONS)
 
 report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and write reports/index.html
 	$(PNEUMO) gradcam $(OPTIONS)
@@ -47,14 +48,14 @@ report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and wri
 
 prepare: $(INSTALLED) ## Index, check and decode the cohort
 audit: $(INSTALLED) ## Look for leakage and acquisition shortcuts in the cohort
-baseline weighted robust resnet50: $(INSTALLED) ## Train one recipe
+baseline weighted robust resnet50 transfer: $(INSTALLED) ## Train one recipe
 hpo: $(INSTALLED) ## Search learning rate and dropout, and register the best network
 heads: $(INSTALLED) ## Search the hyper-parameters of the head of resnet50
 crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
 ablate: $(INSTALLED) ## Compare plain networks, or a recipe without each component
 gradcam robustness: $(INSTALLED) ## Run one stage of the report
 heatmaps: $(INSTALLED) ## Evaluate every explanation method on each model
-prepare audit baseline weighted robust resnet50 hpo heads crossval ablate gradcam robustness heatmaps:
+prepare audit baseline weighted robust resnet50 transfer hpo heads crossval ablate gradcam robustness heatmaps:
 	$(PNEUMO) $@ $(OPTIONS)
 
 data: $(INSTALLED) ## Download the public archive of radiographs

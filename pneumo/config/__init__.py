@@ -18,12 +18,15 @@ from pneumo.config.recipes import (
     Backbone,
     Cnn,
     CnnRecipe,
+    EnsembleRecipe,
     Fit,
     Network,
     Recipe,
     ResidualCnn,
     ResidualRecipe,
     Resize,
+    SeededTransferRecipe,
+    TestTimeViews,
     TransferRecipe,
 )
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness

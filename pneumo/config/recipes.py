@@ -4,12 +4,14 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pneumo.config.augmentation import Augmentation
 from pneumo.config.basics import Fraction, Positive, Seed, Settings, different
 
 Resize = Literal["squash", "pad"]
+Targets = Literal["labels", "subtypes"]
+TestTimeViews = Literal["none", "mirror", "shifts"]
 Architecture = Literal["ResNet50", "InceptionV3", "Xception", "VGG16", "DenseNet121", "ConvNeXtTiny"]
 
 
@@ -68,9 +70,14 @@ class Fit(Settings):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
     """Initial learning rate; with the cosine schedule, the highest."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: linear warm-up over three epochs, then cosine decay to zero."""
+    """cosine: linear warm-up, then cosine decay to zero, step by step."""
+    warm_up_epochs: Annotated[float, Field(ge=0)] = 3
+    """Epochs of warm-up of the cosine schedule; may be a fraction of one."""
     label_smoothing: Fraction = 0
-    """Label smoothing of the binary cross-entropy."""
+    """Label smoothing of the cross-entropy."""
+    ema_momentum: Fraction = 0
+    """Momentum of the exponential moving average of the weights over training steps, which is validated and becomes the model; 0:
+    the weights of the last step."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: the loss of each class is weighted by N / (2 · its count), N being the number of training images."""
     early_stopping_patience: Positive | None = None
@@ -87,6 +94,12 @@ class Fit(Settings):
     seed: Seed = 0
     """Seed of the initial weights, the order of the images, augmentation and dropout."""
 
+    @model_validator(mode="after")
+    def _one_schedule(self) -> "Fit":
+        if self.schedule == "cosine" and self.plateau_patience is not None:
+            raise ValueError("the cosine schedule and plateau_patience both set the learning rate: choose one")
+        return self
+
 
 class Recipe(Settings):
     """Settings that every recipe has: image size, augmentation, network and fit."""
@@ -98,7 +111,29 @@ class Recipe(Settings):
     with black."""
     augmentation: Augmentation = Augmentation()
     network: Network
+    targets: Targets = "labels"
+    """labels: NORMAL or PNEUMONIA; subtypes: also whether a pneumonia is bacterial or viral, where the cohort says so. The model's
+    probability is that of PNEUMONIA in both."""
     fit: Fit = Fit()
+    test_time_views: TestTimeViews = "none"
+    """Views of a radiograph whose logits the model averages. mirror: itself and its mirror image; shifts: both, also shifted by 3 %
+    of the side to the left, right, top and bottom."""
+
+
+# Imitates acquisition shift, so that aspect ratio, brightness, contrast and sharpness do not give the label away.
+SHIFTING_AUGMENTATION = Augmentation(
+    rotation_degrees=10,
+    shift_fraction=0.1,
+    shear_degrees=0,
+    zoom_fraction=0.3,
+    aspect_log_range=0.3,
+    fill="constant",
+    contrast_fraction=0.3,
+    brightness_fraction=0.15,
+    gamma_log_range=0.3,
+    sharpness_fraction=1,
+)
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1, max_length=20), AfterValidator(different)]
 
 
 class CnnRecipe(Recipe):
@@ -114,21 +149,10 @@ class ResidualRecipe(Recipe):
 
     image_size_px: Annotated[int, Field(ge=32, le=1024)] = 128
     """Side of the square that images are resized to, in pixels."""
-    augmentation: Augmentation = Augmentation(
-        rotation_degrees=10,
-        shift_fraction=0.1,
-        shear_degrees=0,
-        zoom_fraction=0.3,
-        aspect_log_range=0.3,
-        fill="constant",
-        contrast_fraction=0.3,
-        brightness_fraction=0.15,
-        gamma_log_range=0.3,
-        sharpness_fraction=1,
-    )
+    augmentation: Augmentation = SHIFTING_AUGMENTATION
     network: ResidualCnn = ResidualCnn()
     fit: Fit = Fit(epochs=24, optimizer="adamw", schedule="cosine", label_smoothing=0.1)
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=20), AfterValidator(different)] = (0, 1, 2)
+    seeds: Seeds = (0, 1, 2)
     """One network is trained from each of these seeds, which replace `fit.seed`; the ensemble averages their logits."""
 
 
@@ -140,9 +164,9 @@ class Backbone(Network):
     weights: Literal["imagenet", "none"] | Path = "imagenet"
     """imagenet: from Keras' cache, downloaded if missing; none: random; or the path of a weights file."""
     head_units: tuple[Positive, ...] = (128,)
-    """Units of the dense layers between the pooled features and the logit, in order."""
+    """Units of the dense layers between the pooled features and the logit, in order; none: the logit alone."""
     head_dropout: Fraction = 0.3
-    """Dropout rate after each of them."""
+    """Dropout rate after each of them, or of the pooled features where there are none."""
     unfrozen_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Fraction of the backbone's layers, from the top, that the second phase trains; batch normalization stays frozen."""
 
@@ -150,6 +174,21 @@ class Backbone(Network):
     def preprocessing(self) -> str:
         """What the model does to grey values in 0..255 itself."""
         return f"copied to three channels and preprocessed for {self.architecture}"
+
+
+class Average(Network):
+    """The mean of the logits of registered models."""
+
+    @property
+    def preprocessing(self) -> str:
+        """What the model does to grey values in 0..255 itself."""
+        return "resized and preprocessed for each member"
+
+
+class EnsembleRecipe(Recipe):
+    """Several registered models, whose logits are averaged; nothing is trained."""
+
+    network: Average = Average()
 
 
 class TransferRecipe(Recipe):
@@ -164,11 +203,48 @@ class TransferRecipe(Recipe):
     """Second phase: maximum number of epochs."""
     fine_tuning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Second phase: its learning rate, as a multiple of the first phase's."""
+    backbone_rate_factor: Annotated[float, Field(gt=0, le=1)] = 1
+    """Second phase: the backbone's learning rate, as a multiple of the head's."""
     views: Annotated[int, Field(ge=1, le=64)] = 2
     """Augmented views of each training image whose features are computed; the head is trained on one view an epoch, in turn. Each
     costs one pass of the backbone over the training set."""
     feature_cache_gib: Annotated[float, Field(gt=0)] = 4
     """Disk space for cached features of all backbones together, in GiB; the least recently used are deleted first."""
+
+    @model_validator(mode="after")
+    def _one_rate_on_a_plateau(self) -> "TransferRecipe":
+        if self.backbone_rate_factor != 1 and self.fit.plateau_patience is not None:
+            raise ValueError("with a backbone_rate_factor other than 1, fit.plateau_patience must be none")
+        return self
+
+
+class SeededTransferRecipe(TransferRecipe):
+    """Transfer learning with augmentation that imitates acquisition shift and targets of three classes; several seeds and their
+    ensemble.
+    """
+
+    image_size_px: Annotated[int, Field(ge=32, le=1024)] = 160
+    """Side of the square that images are resized to, in pixels."""
+    augmentation: Augmentation = SHIFTING_AUGMENTATION
+    network: Backbone = Backbone(architecture="Xception", head_units=())
+    targets: Targets = "subtypes"
+    """labels: NORMAL or PNEUMONIA; subtypes: also whether a pneumonia is bacterial or viral, where the cohort says so. The model's
+    probability is that of PNEUMONIA in both."""
+    fit: Fit = Fit(
+        epochs=10,
+        optimizer="adamw",
+        schedule="cosine",
+        warm_up_epochs=0.7,
+        label_smoothing=0.05,
+        class_weights="balanced",
+        ema_momentum=0.99,
+    )
+    fine_tuning_epochs: Positive = 5
+    """Second phase: maximum number of epochs."""
+    fine_tuning_rate_factor: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Second phase: its learning rate, as a multiple of the first phase's."""
+    seeds: Seeds = (0, 1, 2)
+    """One network is trained from each of these seeds, which replace `fit.seed`; the ensemble averages their logits."""
 
 
 BASELINE = CnnRecipe()

@@ -8,7 +8,7 @@ from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
 from pneumo.config.inference import Predict, Referral, Serve
 from pneumo.config.protocol import Protocol
-from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, TransferRecipe
+from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, SeededTransferRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
 from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 
@@ -43,6 +43,8 @@ class Config(BaseSettings):
     """residual networks from several seeds, and their ensemble"""
     resnet50: TransferRecipe = TransferRecipe()
     """a network on an ImageNet backbone: its head first, then the backbone's upper layers with it"""
+    transfer: SeededTransferRecipe = SeededTransferRecipe()
+    """pretrained networks, fine-tuned under acquisition shift from several seeds, and their ensemble"""
     hpo: Hpo = Hpo()
     head_search: HeadSearch = HeadSearch()
     crossval: Crossval = Crossval()

@@ -84,6 +84,8 @@ def unfreeze(model: keras.Model, fraction: float) -> None:
 
 
 def _head(settings: Backbone, x: keras.KerasTensor) -> keras.KerasTensor:
+    if settings.head_dropout and not settings.head_units:
+        x = layers.Dropout(settings.head_dropout, dtype="float32", name="head_dropout")(x)
     for index, units in enumerate(settings.head_units, start=1):
         x = layers.Dense(units, activation="relu", dtype="float32", name=f"head_dense_{index}")(x)
         if settings.head_dropout:
@@ -103,7 +105,7 @@ def _backbone(settings: Backbone, image_size_px: int) -> keras.Model:
             **_OPTIONS.get(architecture, {}),
         )
     except ValueError as error:
-        raise UserError(f"`resnet50.image_size_px`: {architecture} refuses {image_size_px} px ({error})") from error
+        raise UserError(f"`image_size_px`: {architecture} refuses {image_size_px} px ({error})") from error
     if settings.weights != "none":
         _load(backbone, imagenet_weights(architecture) if settings.weights == "imagenet" else settings.weights, architecture)
     backbone.trainable = False
@@ -111,7 +113,7 @@ def _backbone(settings: Backbone, image_size_px: int) -> keras.Model:
 
 
 def _load(backbone: keras.Model, file: Path, architecture: Architecture) -> None:
-    wanted = f"`resnet50.network.weights`: {file}"
+    wanted = f"`network.weights`: {file}"
     if not file.is_file():
         raise UserError(f"{wanted} is not a file; give a weights file of {architecture} without its classifier, imagenet or none")
     try:

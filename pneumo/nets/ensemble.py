@@ -1,6 +1,7 @@
 """An ensemble of networks as one model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -10,22 +11,48 @@ def build(members: Sequence[keras.Model]) -> keras.Model:
     """A model whose logit is the mean of its members' logits, the geometric mean of their odds (Hinton 2002).
 
     Args:
-        members: each from (N, H, W, 1), grey values in 0..255, with a layer named `logit`; of the same image size.
+        members: each from (N, H, W, 1), grey values in 0..255, with a layer named `logit`. Members of a smaller image size than the
+            largest get the images resized, bilinearly.
 
     Returns:
-        Model from (N, H, W, 1) to (N, 1), the probability of PNEUMONIA.
+        Model from (N, H, W, 1) of the largest image size to (N, 1), the probability of PNEUMONIA.
     """
-    inputs = keras.Input(members[0].inputs[0].shape[1:], name="radiograph")
-    logits = [
-        keras.Model(member.inputs[0], member.get_layer("logit").output, name=f"member_{number}")(inputs)
-        for number, member in enumerate(members, start=1)
-    ]
+    shape = max((member.inputs[0].shape[1:] for member in members), key=lambda shape: shape[0])
+    inputs = keras.Input(shape, name="radiograph")
+    logits = [_to_logit(member, shape, f"member_{number}")(inputs) for number, member in enumerate(members, start=1)]
     logit = layers.Average(dtype="float32", name="logit")(logits)
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32", name="probability")(logit), name="ensemble")
 
 
+def averages(model: keras.Model) -> bool:
+    """Whether the logit is the mean of the logits of nested networks: an ensemble's members, or one network's views."""
+    return isinstance(model.get_layer("logit"), layers.Average)
+
+
 def members(model: keras.Model) -> list[keras.Model]:
-    """Return the networks whose logits an ensemble averages, each of which takes the same images; of another model, itself."""
-    if not isinstance(model.get_layer("logit"), layers.Average):
+    """Return the networks whose logits a model averages, each of which takes the same images; of another model, itself."""
+    if not averages(model):
         return [model]
-    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return [member for layer in model.layers if isinstance(layer, keras.Model) for member in members(layer)]
+
+
+def _to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> keras.Model:
+    """The network from images (N, *shape) to its logit; resizes them first where they are not of its own size."""
+    if member.inputs[0].shape[1:] == shape:
+        return keras.Model(member.inputs[0], member.get_layer("logit").output, name=name)
+    inputs = keras.Input(shape, name="radiograph")
+    resized = layers.Resizing(*member.inputs[0].shape[1:3], interpolation="bilinear", dtype="float32", name="resized")(inputs)
+    outputs: dict[str, Any] = {}
+
+    def call(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        outputs[layer.name] = layer(*args, **kwargs)
+        return outputs[layer.name]
+
+    # The same layers with the same weights, on another input.
+    keras.models.clone_model(
+        member,
+        input_tensors=keras.tree.map_structure(lambda _: resized, member.input),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    return keras.Model(inputs, outputs["logit"], name=name)

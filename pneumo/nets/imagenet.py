@@ -53,7 +53,7 @@ def imagenet_weights(architecture: Architecture) -> Path:
     """
     wanted = FILES[architecture]
     address, file = ADDRESS + wanted.path, keras_cache() / Path(wanted.path).name
-    remedy = f"put {address} at {file}, or go without by `--resnet50.network.weights none`"
+    remedy = f"put {address} at {file}, or set `network.weights` of the recipe to the path of a copy, or to none for random weights"
     if not file.exists():
         try:
             with open_atomically(file) as stream:

@@ -64,7 +64,7 @@ def evaluation_batches(
     The weights are those of the classes in the loss; metrics stay unweighted.
     """
     labels = tf.constant(y_true, tf.float32)
-    weights = tf.gather(tf.constant([class_weight[0], class_weight[1]] if class_weight else [1.0, 1.0]), y_true)
+    weights = tf.gather(tf.constant([class_weight[0], class_weight[1]]), y_true) if class_weight else tf.ones(len(rows))
 
     def weighted(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         images = tf.cast(_gather(pixels, rows, batch), tf.float32)

@@ -49,8 +49,10 @@ class SelectedModel:
     @property
     def trained_under_shift(self) -> bool:
         """Whether its augmentation makes changes of the kinds that shifted validation makes."""
-        augmentation = self.model.record.settings.get("augmentation", {})
-        return any(augmentation.get(name, 0) for name in _ACQUISITION_SETTINGS)
+        settings = self.model.record.settings
+        # An ensemble across recipes has the settings of its members.
+        recipes = settings.get("members", {}).values() or [settings]
+        return any(recipe.get("augmentation", {}).get(name, 0) for recipe in recipes for name in _ACQUISITION_SETTINGS)
 
     def metrics(self) -> dict[str, Any]:
         """Return the selection for metrics.json."""

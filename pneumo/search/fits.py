@@ -165,7 +165,8 @@ def _train_and_score(task: SearchTask, rows: np.ndarray, parameters: dict[str, f
     part = np.full(len(table), "unused", dtype=object)
     part[task.rows], part[rows] = "validation", "training"
     dataset = replace(task.dataset, table=table.assign(part=part))
-    data = pixel_data(dataset, task.recipe)
+    # Points are scored on the labels, whatever the registered network is trained on.
+    data = pixel_data(dataset, task.recipe.model_copy(update={"targets": "labels"}))
     model.fit(
         data.training(range(settings.epochs)),
         epochs=settings.epochs,

@@ -14,7 +14,7 @@ from pneumo.nets import backbone
 from pneumo.search.fits import FAILURES, NOT_A_NUMBER, failure_message
 from pneumo.training.dataset import Dataset
 from pneumo.training.features import Features
-from pneumo.training.fit import build_optimizer
+from pneumo.training.optimizer import build_optimizer
 from pneumo.training.two_phase import head_data
 
 PATIENCE = 5
@@ -72,7 +72,7 @@ def _train(head: Head, recipe: TransferRecipe, features: Features, dataset: Data
     keras.utils.set_random_seed(recipe.fit.seed)
     network = recipe.network.model_copy(update={"head_units": head.units, "head_dropout": head.dropout})
     fit = recipe.fit.model_copy(update={"batch_size": head.batch_size, "learning_rate": head.learning_rate})
-    data = head_data(dataset, recipe.model_copy(update={"network": network, "fit": fit}), features)
+    data = head_data(dataset, recipe.model_copy(update={"network": network, "fit": fit, "targets": "labels"}), features)
     model = backbone.build_head(network, features.validation.shape[1])
     steps = -(-data.training_images // head.batch_size)
     model.compile(

@@ -74,6 +74,11 @@ STAGES = {
     ),
     "audit": Stage("Look for leakage between the splits and for acquisition shortcuts.", (*REGISTRY, "audit", "report")),
     **{name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train") for name, networks in RECIPES.items()},
+    "ensemble": Stage(
+        "Register the mean of several models' logits as a model.",
+        REGISTRY,
+        operands=(Operand("references", "a version, or a recipe (its newest version)", "MODEL", number="+"),),
+    ),
     "heads": Stage("Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search")),
     "hpo": Stage("Search learning rate and dropout with BayesSearchCV, and register the best network.", (*REGISTRY, "hpo")),
     "crossval": Stage(

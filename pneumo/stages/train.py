@@ -4,7 +4,7 @@ from functools import singledispatch
 
 from rich.console import Console
 
-from pneumo.config import Config, Recipe, ResidualRecipe
+from pneumo.config import Config, Recipe, ResidualRecipe, SeededTransferRecipe
 from pneumo.nets import ensemble
 from pneumo.registry import Entry, Registry
 from pneumo.training.dataset import load_cohort
@@ -26,8 +26,9 @@ def train_and_register(recipe: Recipe, name: str, config: Config, console: Conso
     register(training_run, train(training_run, console), Registry(config.registry), console)
 
 
-@train_and_register.register
-def _(recipe: ResidualRecipe, name: str, config: Config, console: Console) -> None:
+@train_and_register.register(ResidualRecipe)
+@train_and_register.register(SeededTransferRecipe)
+def _(recipe: ResidualRecipe | SeededTransferRecipe, name: str, config: Config, console: Console) -> None:
     """Register one network for each seed, then the mean of their logits as a model."""
     registry = Registry(config.registry)
     cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)

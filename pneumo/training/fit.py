@@ -6,7 +6,7 @@ call in another process resumes from there and ends with the same weights.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from rich.console import Console
 
 from pneumo.config import Fit, Recipe
 from pneumo.errors import UserError
+from pneumo.nets.subtypes import PNEUMONIA, VIRAL, has_subtypes, with_subtypes, without_subtypes
+from pneumo.nets.test_time import with_views
+from pneumo.radiographs.batches import evaluation_batches
 from pneumo.results.model import Phase
 from pneumo.training.dataset import ClassWeight, Dataset
 from pneumo.training.display import Display
+from pneumo.training.optimizer import build_optimizer, learning_rate_of
 from pneumo.training.predict import augmented_batches, part_batches
 from pneumo.training.resume import History, TrainingState
-
-WARM_UP_EPOCHS = 3
-WEIGHT_DECAY = 1e-3
+from pneumo.training.targets import SubtypeTargets, subtype_codes, trains_subtypes
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class FitData:
     training_images: int
     class_weight: ClassWeight
 
+    def steps_per_epoch(self, settings: Fit) -> int:
+        """Training steps of an epoch; the last one may have fewer images."""
+        return -(-self.training_images // settings.batch_size)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -49,6 +55,8 @@ class Trained:
     seconds: float
     phases: tuple[Phase, ...] = ()
     """Where there were several."""
+    subtype_model: keras.Model | None = None
+    """The same network with the outputs of `with_subtypes`, where it was trained on subtypes."""
 
     @property
     def parameters(self) -> int:
@@ -56,9 +64,22 @@ class Trained:
         return int(sum(np.prod(weight.shape) for weight in self.model.trainable_weights))
 
 
+def as_trained_on(model: keras.Model, dataset: Dataset, recipe: Recipe) -> keras.Model:
+    """The network with the outputs that the recipe trains on this dataset."""
+    return with_subtypes(model, recipe.fit.seed) if trains_subtypes(dataset, recipe) else model
+
+
+def finished(trained: Trained, recipe: Recipe) -> Trained:
+    """The trained network as it is registered: P(PNEUMONIA) as its only output, of the views that the recipe averages."""
+    model = with_views(without_subtypes(trained.model), recipe.test_time_views)
+    return replace(trained, model=model, subtype_model=trained.model if has_subtypes(trained.model) else None)
+
+
 def pixel_data(dataset: Dataset, recipe: Recipe) -> FitData:
     """A dataset's radiographs as a recipe trains on them: augmented and, if the recipe says so, weighted by class."""
     class_weight = dataset.class_weight(recipe.fit)
+    if trains_subtypes(dataset, recipe):
+        return _with_subtypes(dataset, recipe, class_weight)
     return FitData(
         training=augmented_batches(dataset, recipe),
         validation=part_batches(dataset, "validation", recipe.fit.batch_size, class_weight),
@@ -67,18 +88,31 @@ def pixel_data(dataset: Dataset, recipe: Recipe) -> FitData:
     )
 
 
-def build_optimizer(settings: Fit) -> keras.optimizers.Optimizer:
-    """The optimizer of the settings, at its initial learning rate."""
-    options = {"learning_rate": settings.learning_rate} | ({"weight_decay": WEIGHT_DECAY} if settings.optimizer == "adamw" else {})
-    return keras.optimizers.get({"class_name": settings.optimizer, "config": options})
+def _with_subtypes(dataset: Dataset, recipe: Recipe, class_weight: ClassWeight) -> FitData:
+    targets = SubtypeTargets(class_weight)
+    batches = augmented_batches(dataset, recipe, subtype_codes(dataset, "training"))
+    rows, codes = dataset.rows("validation"), subtype_codes(dataset, "validation")
+    return FitData(
+        training=lambda epochs: targets(batches(epochs)),
+        validation=targets(evaluation_batches(dataset.pixels, rows, codes, batch_size=recipe.fit.batch_size)),
+        training_images=len(dataset.rows("training")),
+        class_weight=None,
+    )
 
 
-def compile_model(model: keras.Model, settings: Fit) -> None:
-    """Attach loss, optimizer and the metrics of the learning curves."""
+def compile_model(model: keras.Model, settings: Fit, optimizer: keras.optimizers.Optimizer | None = None) -> None:
+    """Attach loss, optimizer and the metrics of the learning curves.
+
+    Args:
+        optimizer: None: that of the settings, at a constant learning rate.
+    """
+    loss = keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing)
+    metrics = ["accuracy", keras.metrics.AUC(name="auc")]
+    subtypes = has_subtypes(model)
     model.compile(
-        optimizer=build_optimizer(settings),
-        loss=keras.losses.BinaryCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy", keras.metrics.AUC(name="auc")],
+        optimizer=optimizer or build_optimizer(settings),
+        loss={PNEUMONIA: loss, VIRAL: loss} if subtypes else loss,
+        metrics={PNEUMONIA: metrics} if subtypes else metrics,
     )
 
 
@@ -99,7 +133,7 @@ def fit(model: keras.Model, data: FitData, settings: Fit, directory: Path, conso
         model = state.load_model()
         console.print(f"Resuming after epoch {state.epochs_done} of {settings.epochs}, from {state.directory}")
     if not state.stopped and state.epochs_done < settings.epochs:
-        steps_per_epoch = -(-data.training_images // settings.batch_size)
+        steps_per_epoch = data.steps_per_epoch(settings)
         display = Display(console, steps_per_epoch)
         with display.progress:
             model.fit(
@@ -114,21 +148,16 @@ def fit(model: keras.Model, data: FitData, settings: Fit, directory: Path, conso
                 callbacks=_callbacks(settings, state, display, directory),
             )
     _require_finite(state.history, settings)
+    if settings.ema_momentum:
+        # Keras does so at the end of `fit`, which a training that had ended before does not reach.
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     state.restore_best_weights(model)
     return Trained(model, state.history, state.seconds)
-
-
-def cosine_rate(settings: Fit, epoch: int) -> float:
-    """Learning rate of an epoch, from 0: linear warm-up, then cosine decay (Loshchilov & Hutter 2017, equation 5)."""
-    warm_up = min(1.0, (epoch + 1) / WARM_UP_EPOCHS)
-    return settings.learning_rate * warm_up * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
 
 
 def _callbacks(settings: Fit, state: TrainingState, display: Display, directory: Path) -> list[keras.callbacks.Callback]:
     """All callbacks; those that set or monitor anything are also given to the state, which saves their counters."""
     monitors: list[keras.callbacks.Callback] = []
-    if settings.schedule == "cosine":
-        monitors.append(keras.callbacks.LearningRateScheduler(lambda epoch: cosine_rate(settings, epoch)))
     if settings.early_stopping_patience:
         monitors.append(keras.callbacks.EarlyStopping("val_loss", patience=settings.early_stopping_patience))
     if settings.plateau_patience:
@@ -137,7 +166,9 @@ def _callbacks(settings: Fit, state: TrainingState, display: Display, directory:
         )
     state.callbacks = monitors
     tensorboard = keras.callbacks.TensorBoard(directory / "tensorboard", write_graph=False)
-    return [keras.callbacks.TerminateOnNaN(), _LearningRate(), *monitors, display, tensorboard, state]
+    # Validates with the moving average of the weights, then puts back the weights that the next step starts from.
+    average = [keras.callbacks.SwapEMAWeights()] if settings.ema_momentum else []
+    return [keras.callbacks.TerminateOnNaN(), *average, _Logs(), *monitors, display, tensorboard, state]
 
 
 def _require_finite(history: History, settings: Fit) -> None:
@@ -148,9 +179,17 @@ def _require_finite(history: History, settings: Fit) -> None:
         )
 
 
-class _LearningRate(keras.callbacks.Callback):
-    """Logs the learning rate of the epoch, before a schedule changes it."""
+class _Logs(keras.callbacks.Callback):
+    """Adds the learning rate of the epoch's first step, and names the metrics of P(PNEUMONIA) alike with and without subtypes."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Read the learning rate before anything changes it."""
+        self._learning_rate = learning_rate_of(self.model.optimizer)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        """Change the logs that the callbacks after this one read."""
+        if logs is None:
+            return
+        logs["learning_rate"] = self._learning_rate
+        for name in [name for name in logs if f"{PNEUMONIA}_a" in name]:
+            logs[name.replace(f"{PNEUMONIA}_", "")] = logs.pop(name)

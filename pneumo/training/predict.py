@@ -4,10 +4,12 @@ import logging
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
 from pneumo.config import Protocol, Recipe
+from pneumo.nets.subtypes import VIRAL
 from pneumo.radiographs.batches import evaluation_batches, training_batches, view_batches
 from pneumo.training.dataset import ClassWeight, Dataset
 
@@ -22,6 +24,12 @@ def predict(model: keras.Model, dataset: Dataset, part: str, batch_size: int) ->
     """Score every radiograph of a part: columns path, patient, y_true, y_score, in the order of the table."""
     scores = model.predict(part_batches(dataset, part, batch_size), verbose=0)[:, 0]
     return _labelled(dataset, part).assign(y_score=scores.astype(float)).reset_index(drop=True)
+
+
+def viral_scores(model: keras.Model, dataset: Dataset, part: str, batch_size: int) -> np.ndarray:
+    """P(viral | PNEUMONIA) of every radiograph of a part, (M,), by a network with subtypes."""
+    network = keras.Model(model.inputs[0], model.get_layer(VIRAL).output)
+    return network.predict(part_batches(dataset, part, batch_size), verbose=0)[:, 0].astype(float)
 
 
 def predict_shifted(model: keras.Model, dataset: Dataset, protocol: Protocol) -> pd.DataFrame:
@@ -41,9 +49,13 @@ def predict_shifted(model: keras.Model, dataset: Dataset, protocol: Protocol) ->
     return pd.concat(views, ignore_index=True)
 
 
-def augmented_batches(dataset: Dataset, recipe: Recipe) -> Callable[[range], tf.data.Dataset]:
-    """A function from a range of epochs to their training batches, shuffled and augmented as the recipe says."""
-    rows, y_true = dataset.rows("training"), dataset.y_true("training")
+def augmented_batches(dataset: Dataset, recipe: Recipe, targets: np.ndarray | None = None) -> Callable[[range], tf.data.Dataset]:
+    """A function from a range of epochs to their training batches, shuffled and augmented as the recipe says.
+
+    Args:
+        targets: (M,), of the training radiographs; None: their labels.
+    """
+    rows, y_true = dataset.rows("training"), dataset.y_true("training") if targets is None else targets
 
     def batches(epochs: range) -> tf.data.Dataset:
         return training_batches(

@@ -22,7 +22,7 @@ from pneumo.training.feature_reference import feature_reference, own_features
 from pneumo.training.fit import Trained
 from pneumo.training.operating_point import LockedOperatingPoint, lock_operating_point
 from pneumo.training.precision import choose_precision
-from pneumo.training.predict import predict
+from pneumo.training.predict import predict, viral_scores
 from pneumo.training.run import TrainingRun
 
 
@@ -38,6 +38,8 @@ class Lineage:
     """Recipe without the seed, where models of several seeds belong together."""
     members: Sequence[Entry] = ()
     """Models that an ensemble averages."""
+    settings: Mapping[str, Any] | None = None
+    """Recorded in place of the recipe's, where nothing was trained by them."""
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of the record that describe the lineage."""
@@ -64,10 +66,11 @@ def register(
     locked = lock_operating_point(trained.model, run)
     attachments = _own_radiographs(trained.model, run)
     accesses = _log_test_access(run, registry)
-    predictions = test_predictions(trained.model, run, locked)
+    predictions = _with_viral_scores(trained, run, test_predictions(trained.model, run, locked))
     record = ModelRecord(
         **provenance(run.dataset.cohort, run.protocol.fingerprint),
         **_of_run(run),
+        settings=lineage.settings or run.recipe.model_dump(mode="json"),
         **_of_training(run, trained),
         **accesses,
         **{part: run.dataset.evaluate(table, locked.threshold) for part, table in predictions.items()},
@@ -93,6 +96,16 @@ def test_predictions(model: Any, run: TrainingRun, locked: LockedOperatingPoint)
     """Score the test split and add the scores on validation: by part, columns path, patient, y_true, y_score."""
     test = predict(model, run.dataset, "test", run.recipe.fit.batch_size)
     return {"validation": locked.validation, "validation_shifted": locked.validation_shifted, "test": test}
+
+
+def _with_viral_scores(trained: Trained, run: TrainingRun, predictions: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Add the column viral_score, P(viral | PNEUMONIA), on validation and test, where the network was trained on subtypes."""
+    if trained.subtype_model is None:
+        return predictions
+    scores = {
+        part: viral_scores(trained.subtype_model, run.dataset, part, run.recipe.fit.batch_size) for part in ("validation", "test")
+    }
+    return predictions | {part: predictions[part].assign(viral_score=values) for part, values in scores.items()}
 
 
 def _own_radiographs(model: Any, run: TrainingRun) -> dict[str, bytes]:
@@ -126,7 +139,6 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
         "resize": run.recipe.resize,
         "preprocessing": f"grey values 0..255 in one channel, {run.recipe.network.preprocessing} inside the model",
         "threshold_rule": run.protocol.threshold_rule,
-        "settings": run.recipe.model_dump(mode="json"),
     }
 
 

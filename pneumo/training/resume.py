@@ -85,11 +85,18 @@ class TrainingState(keras.callbacks.Callback):
             if self.keep_best:
                 best = folder / "best.weights.h5"
                 if self.history["val_loss"][-1] < min(self.history["val_loss"][:-1], default=math.inf):
-                    self.model.save_weights(best)
+                    self._save_weights(best)
                 else:
                     shutil.copy(previous / best.name, best)
             (folder / "state.json").write_text(json.dumps(self._as_json()))
         shutil.rmtree(previous, ignore_errors=True)
+
+    def _save_weights(self, file: Path) -> None:
+        """Save the weights that were validated: their moving average where the optimizer has one."""
+        weights = self.model.get_weights()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
+        self.model.save_weights(file)
+        self.model.set_weights(weights)
 
     def _as_json(self) -> dict[str, Any]:
         remembered = [{name: vars(c)[name] for name in self.COUNTERS if name in vars(c)} for c in self.callbacks]

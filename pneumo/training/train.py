@@ -7,9 +7,11 @@ from rich.console import Console
 from pneumo.config import Recipe, TransferRecipe
 from pneumo.errors import UserError
 from pneumo.nets import build_network
-from pneumo.training.fit import Trained, compile_model, fit, pixel_data
+from pneumo.training.fit import Trained, as_trained_on, compile_model, finished, fit, pixel_data
+from pneumo.training.optimizer import scheduled_optimizer
 from pneumo.training.precision import prepare
 from pneumo.training.run import TrainingRun
+from pneumo.training.targets import trains_subtypes
 from pneumo.training.two_phase import train_in_two_phases
 
 
@@ -20,8 +22,10 @@ def train(run: TrainingRun, console: Console) -> Trained:
         UserError: another process is training the same run, the image is too small for the network, or the loss is not finite.
     """
     prepare(run.recipe.fit)
+    if run.recipe.targets == "subtypes" and not trains_subtypes(run.dataset, run.recipe):
+        console.print("The subtype of pneumonia is unknown here: training on the labels alone")
     with run.locked():
-        return train_recipe(run.recipe, run, console)
+        return finished(train_recipe(run.recipe, run, console), run.recipe)
 
 
 @singledispatch
@@ -34,8 +38,9 @@ def train_recipe(recipe: Recipe, run: TrainingRun, console: Console) -> Trained:
             f"{run.name}: the network cannot be built for {recipe.image_size_px} px ({str(error).splitlines()[0]}); "
             "raise image_size_px or shorten network.filters"
         ) from error
-    compile_model(model, recipe.fit)
-    return fit(model, pixel_data(run.dataset, recipe), recipe.fit, run.directory, console)
+    model, data = as_trained_on(model, run.dataset, recipe), pixel_data(run.dataset, recipe)
+    compile_model(model, recipe.fit, scheduled_optimizer(recipe.fit, data.steps_per_epoch(recipe.fit)))
+    return fit(model, data, recipe.fit, run.directory, console)
 
 
 @train_recipe.register

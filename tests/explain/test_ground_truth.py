@@ -18,7 +18,8 @@ from pneumo.explain.lots import Lots
 from pneumo.nets import residual
 from pneumo.phantom.cohort import masks, write_cohort
 from pneumo.radiographs.batches import training_batches
-from pneumo.training.fit import compile_model, cosine_rate
+from pneumo.training.fit import compile_model
+from pneumo.training.optimizer import scheduled_optimizer
 
 pytestmark = pytest.mark.slow
 
@@ -62,8 +63,9 @@ def trained_on(root):
     radiographs = radiographs_of(root, "train")
     keras.utils.set_random_seed(FIT.seed)
     model = residual.build(NETWORK, SIZE_PX)
-    compile_model(model, FIT)
     count = len(radiographs.pixels)
+    steps = -(-count // FIT.batch_size)
+    compile_model(model, FIT, scheduled_optimizer(FIT, steps))
     batches = training_batches(
         radiographs.pixels,
         np.arange(count),
@@ -73,9 +75,7 @@ def trained_on(root):
         epochs=range(FIT.epochs),
         seed=FIT.seed,
     )
-    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: cosine_rate(FIT, epoch))
-    steps = -(-count // FIT.batch_size)
-    model.fit(batches, epochs=FIT.epochs, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[schedule])
+    model.fit(batches, epochs=FIT.epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
     return model
 
 

@@ -13,7 +13,8 @@ from pneumo.config import Augmentation, Cnn, Fit
 from pneumo.errors import UserError
 from pneumo.nets import cnn
 from pneumo.radiographs.batches import evaluation_batches, training_batches
-from pneumo.training.fit import FitData, compile_model, cosine_rate, fit
+from pneumo.training.fit import FitData, compile_model, fit
+from pneumo.training.optimizer import scheduled_optimizer
 from pneumo.training.precision import prepare
 
 FIT = Fit(
@@ -41,7 +42,7 @@ def train(directory, settings=FIT, console=None):
     rows = np.arange(48)
     prepare(settings)
     model = cnn.build(Cnn(filters=(4,), dense_units=8, dense_dropout=0.3), 16)
-    compile_model(model, settings)
+    compile_model(model, settings, scheduled_optimizer(settings, steps_per_epoch=3))
     data = FitData(
         training=lambda epochs: training_batches(
             pixels, rows, y_true[rows], augmentation=Augmentation(), batch_size=16, epochs=epochs, seed=settings.seed
@@ -57,16 +58,18 @@ def weights(model):
     return [weight.numpy() for weight in model.weights if "seed" not in weight.path]
 
 
-def test_a_killed_and_resumed_training_ends_with_the_same_bits_as_an_uninterrupted_one(tmp_path):
-    uninterrupted = train(tmp_path / "uninterrupted")
-    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed")])
+@pytest.mark.parametrize("momentum", [0, 0.5])
+def test_a_killed_and_resumed_training_ends_with_the_same_bits_as_an_uninterrupted_one(tmp_path, momentum):
+    settings = FIT.model_copy(update={"ema_momentum": momentum})
+    uninterrupted = train(tmp_path / "uninterrupted", settings)
+    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(tmp_path / "killed"), str(momentum)])
     while not list(tmp_path.glob("killed/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the training ended before it could be killed"
         time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     output = io.StringIO()
-    resumed = train(tmp_path / "killed", console=Console(file=output))
+    resumed = train(tmp_path / "killed", settings, Console(file=output))
     assert "Resuming after epoch" in output.getvalue()
     assert resumed.history == uninterrupted.history
     for one, other in zip(weights(resumed.model), weights(uninterrupted.model), strict=True):
@@ -77,13 +80,13 @@ KILLED_TRAINING = """
 import sys, time
 from pathlib import Path
 import keras
-from tests.training.test_fit import train
+from tests.training.test_fit import FIT, train
 from pneumo.training.resume import TrainingState
 
 # Slowed down after each epoch, so that the kill comes before the end.
 finish = TrainingState.on_epoch_end
 TrainingState.on_epoch_end = lambda self, *args: (finish(self, *args), time.sleep(2))
-train(Path(sys.argv[1]))
+train(Path(sys.argv[1]), FIT.model_copy(update={"ema_momentum": float(sys.argv[2])}))
 """
 
 
@@ -115,13 +118,25 @@ def test_the_learning_rate_falls_on_a_plateau_and_is_recorded(tmp_path):
         assert after == pytest.approx(before) or after == pytest.approx(before * settings.plateau_factor)
 
 
-def test_the_cosine_schedule_rises_and_falls_to_zero_and_is_recorded(tmp_path):
-    settings = Fit(epochs=6, batch_size=16, optimizer="adamw", schedule="cosine", precision="float32")
+def test_the_rate_of_each_epochs_first_step_is_recorded(tmp_path):
+    settings = Fit(epochs=6, batch_size=16, optimizer="adamw", schedule="cosine", warm_up_epochs=2, precision="float32")
     rates = train(tmp_path, settings).history["learning_rate"]
-    assert rates == pytest.approx([cosine_rate(settings, epoch) for epoch in range(6)])
-    assert rates[0] < rates[1] < rates[2] <= settings.learning_rate
-    assert rates[2] > rates[3] > rates[4] > rates[5]
-    assert cosine_rate(settings, settings.epochs) == pytest.approx(0)
+    schedule = scheduled_optimizer(settings, steps_per_epoch=3)._learning_rate
+    assert rates == pytest.approx([float(schedule(3 * epoch)) for epoch in range(6)])
+
+
+AVERAGED = FIT.model_copy(update={"ema_momentum": 0.5, "plateau_patience": None})
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_the_registered_weights_are_the_moving_average_that_was_validated(tmp_path, patience):
+    settings = AVERAGED.model_copy(update={"early_stopping_patience": patience, "learning_rate": 0.01})
+    for fitted in (train(tmp_path, settings), train(tmp_path, settings)):
+        pixels, y_true = radiographs()
+        compile_model(fitted.model, settings)
+        loss = fitted.model.evaluate(evaluation_batches(pixels, np.arange(48, 64), y_true[48:], batch_size=16), verbose=0)[0]
+        losses = fitted.history["val_loss"]
+        assert loss == pytest.approx(losses[-1] if patience is None else min(losses), abs=1e-5)
 
 
 def test_label_smoothing_keeps_probabilities_away_from_0_and_1(tmp_path):

@@ -14,6 +14,7 @@ from pneumo.config import Augmentation, Backbone, Config, Fit, TransferRecipe
 from pneumo.nets import backbone
 from pneumo.registry import Registry
 from pneumo.training.precision import prepare
+from pneumo.training.predict import part_batches, predict, viral_scores
 from pneumo.training.register import register
 from pneumo.training.run import load_run
 from pneumo.training.train import train
@@ -35,6 +36,16 @@ RECIPE = TransferRecipe(
     fine_tuning_epochs=2,
     views=2,
 )
+# With everything that the transfer recipe adds.
+SUBTYPES = RECIPE.model_copy(
+    update={
+        "targets": "subtypes",
+        "backbone_rate_factor": 0.5,
+        "fit": RECIPE.fit.model_copy(
+            update={"optimizer": "adamw", "schedule": "cosine", "warm_up_epochs": 0.5, "label_smoothing": 0.1, "ema_momentum": 0.5}
+        ),
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +55,8 @@ def radiographs(tmp_path_factory):
     random = np.random.default_rng(0)
     for split, numbers in (("train", range(8)), ("val", range(8, 9)), ("test", range(9, 11))):
         for number in numbers:
-            for label, name in (("NORMAL", f"IM-{number:04}-0001.jpeg"), ("PNEUMONIA", f"person{number}_virus_{number}.jpeg")):
+            subtype = "virus" if number % 2 else "bacteria"
+            for label, name in (("NORMAL", f"IM-{number:04}-0001.jpeg"), ("PNEUMONIA", f"person{number}_{subtype}_{number}.jpeg")):
                 file = root / split / label / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(random.integers(0, 256, (40, 40), dtype=np.uint8)).save(file)
@@ -56,10 +68,10 @@ def config(radiographs, root):
     return Config(data=radiographs, cohort=cohort, protocol=protocol, registry={"directory": root / "models"})
 
 
-def load_and_train(radiographs, root, console=None):
+def load_and_train(radiographs, root, console=None, recipe=RECIPE):
     """Train as the stage does."""
-    prepare(RECIPE.fit)
-    run = load_run(config(radiographs, root), "resnet50", RECIPE, Console(quiet=True))
+    prepare(recipe.fit)
+    run = load_run(config(radiographs, root), "resnet50", recipe, Console(quiet=True))
     return run, train(run, console or Console(quiet=True))
 
 
@@ -112,22 +124,24 @@ def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(un
 KILLED_TRAINING = """
 import sys, time
 from pathlib import Path
-from tests.training.test_two_phase import load_and_train
+from tests.training import test_two_phase
 from pneumo.training.resume import TrainingState
 
 # Slowed down after each epoch, so that the kill comes before the end.
 finish = TrainingState.on_epoch_end
 TrainingState.on_epoch_end = lambda self, *args: (finish(self, *args), time.sleep(2))
-load_and_train(*map(Path, sys.argv[1:]))
+test_two_phase.load_and_train(*map(Path, sys.argv[1:3]), recipe=getattr(test_two_phase, sys.argv[3]))
 """
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["RECIPE", "SUBTYPES"])
 @pytest.mark.parametrize("phase", ["head", "fine-tuning"])
 def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninterrupted_one(
-    uninterrupted, radiographs, tmp_path, phase
+    expected_trainings, radiographs, tmp_path, phase, recipe
 ):
-    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(radiographs), str(tmp_path)])
+    arguments = [str(radiographs), str(tmp_path), recipe]
+    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, *arguments])
     while not list(tmp_path.glob(f"models/training/*/*/{phase}/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the training ended before it could be killed"
         time.sleep(0.01)
@@ -136,9 +150,31 @@ def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninter
     # Random draws in between make no difference.
     keras.utils.set_random_seed(99)
     console = Console(file=io.StringIO())
-    _, resumed = load_and_train(radiographs, tmp_path, console)
+    _, resumed = load_and_train(radiographs, tmp_path, console, globals()[recipe])
     assert "Resuming after epoch 1 of" in console.file.getvalue()
-    expected = uninterrupted[2]
+    expected = expected_trainings[recipe]
     assert resumed.history == expected.history
     for one, other in zip(weights(resumed.model), weights(expected.model), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture(scope="module")
+def with_subtypes(radiographs, tmp_path_factory):
+    return load_and_train(radiographs, tmp_path_factory.mktemp("subtypes"), recipe=SUBTYPES)
+
+
+@pytest.fixture(scope="module")
+def expected_trainings(uninterrupted, with_subtypes):
+    return {"RECIPE": uninterrupted[2], "SUBTYPES": with_subtypes[1]}
+
+
+def test_a_network_trained_on_subtypes_has_the_probability_of_pneumonia_as_its_only_output(with_subtypes):
+    run, trained = with_subtypes
+    assert len(trained.model.outputs) == 1
+    scores = predict(trained.model, run.dataset, "validation", 8)["y_score"]
+    both = trained.subtype_model.predict(part_batches(run.dataset, "validation", 8), verbose=0)
+    np.testing.assert_array_equal(both["probability"][:, 0].astype(float), scores)
+    np.testing.assert_array_equal(
+        both["viral"][:, 0].astype(float), viral_scores(trained.subtype_model, run.dataset, "validation", 8)
+    )
+    assert {"viral_loss", "accuracy", "val_auc"} <= set(trained.history)

@@ -48,11 +48,8 @@ def _to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> ke
         outputs[layer.name] = layer(*args, **kwargs)
         return outputs[layer.name]
 
-    # The same layers with the same weights, on another input.
-    keras.models.clone_model(
-        member,
-        input_tensors=keras.tree.map_structure(lambda _: resized, member.input),
-        clone_function=lambda layer: layer,
-        call_function=call,
-    )
-    return keras.Model(inputs, outputs["logit"], name=name)
+    # Copies of the layers: of one that is in two graphs, `output` is that in the first.
+    keras.models.clone_model(member, input_tensors=keras.tree.map_structure(lambda _: resized, member.input), call_function=call)
+    model = keras.Model(inputs, outputs["logit"], name=name)
+    model.set_weights(keras.Model(member.inputs[0], member.get_layer("logit").output).get_weights())
+    return model

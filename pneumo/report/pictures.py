@@ -1,11 +1,12 @@
 """All figures of the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pneumo.evaluation.model_statistics import ModelStatistics
 from pneumo.evaluation.scores import PARTS
+from pneumo.evaluation.subtype_scores import SubtypeScores, subtype_scores
 from pneumo.figures import models as model_figures
 from pneumo.figures import statistics as statistics_figures
 from pneumo.figures.drawing import Picture
@@ -31,6 +32,8 @@ class ModelSection:
     roc_band: Picture
     reliability: Picture
     gallery: GallerySection
+    subtype_scores: Mapping[str, SubtypeScores]
+    """Viral against bacterial pneumonia, by part; empty where the model was not trained on subtypes."""
 
     def all(self) -> list[Picture]:
         """Return all figures of the model."""
@@ -70,6 +73,7 @@ def model_section(report_directory: Path, model: RegisteredModel, synthetic: boo
         roc_band=statistics_figures.roc_band(model, statistics, synthetic),
         reliability=statistics_figures.reliability(model, statistics, synthetic),
         gallery=gallery_section(report_directory, model),
+        subtype_scores={part: scores for part in PARTS if (scores := subtype_scores(model.predictions[part]))},
     )
 
 

@@ -51,8 +51,10 @@ def test_the_logit_of_an_ensemble_is_the_mean_of_its_members_whatever_their_size
     expected = np.stack([logits(plain(0), images), logits(small, resized(images, 32)), logits(other, images)])
     assert whole.inputs[0].shape == (None, SIZE_PX, SIZE_PX, 1)
     np.testing.assert_allclose(logits(whole, images), expected.mean(axis=0), atol=1e-5)
-    outputs = compiled(whole)(images)
-    np.testing.assert_allclose(outputs["spread"][:, 0], expected.std(axis=0), atol=1e-5)
+    for model in (whole, ensemble.build([plain(0), small, other])):
+        outputs = compiled(model)(images)
+        np.testing.assert_allclose(outputs["spread"][:, 0], expected.std(axis=0), atol=1e-5)
+        np.testing.assert_allclose(outputs["probability"][:, 0], 1 / (1 + np.exp(-expected.mean(axis=0))), atol=1e-5)
     assert [member.get_layer("logit").output.shape for member in ensemble.members(whole)] == [(None, 1)] * 3
 
 

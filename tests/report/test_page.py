@@ -7,8 +7,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
@@ -121,6 +123,22 @@ def test_metrics_json_has_the_scores_of_evaluate(inputs, index_of):
         assert numbers["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - record.validation.auroc)
         assert numbers["gap"]["validation_shifted"]["auroc"] == pytest.approx(scores.auroc - record.validation_shifted.auroc)
         assert numbers["champion"] is model.champion
+
+
+def test_a_model_trained_on_subtypes_is_scored_on_viral_against_bacterial_pneumonia(inputs):
+    given = inputs()
+    assert "viral-or-bacterial" not in write(given).read_text()
+    plain, model = given.models
+    test = model.predictions["test"]
+    scored = test.assign(viral_score=np.random.default_rng(0).uniform(size=len(test)))
+    page = write(given.but(models=(plain, replace(model, predictions={**model.predictions, "test": scored})))).read_text()
+    table = page.split('id="viral-or-bacterial"')[1].split("</table>")[0]
+    pneumonia = scored[scored["y_true"] == 1]
+    auroc = roc_auc_score(pneumonia["subtype"] == "viral", pneumonia["viral_score"])
+    assert f"{auroc:.3f}" in table
+    assert f"n = {(pneumonia['subtype'] == 'viral').sum()} and {(pneumonia['subtype'] == 'bacterial').sum()}" in table
+    assert model.name in table
+    assert plain.name not in table
 
 
 def test_the_phases_of_a_training_are_tabulated_with_their_scores_on_validation(inputs):

@@ -124,24 +124,22 @@ def test_both_phases_are_recorded_and_the_history_is_theirs_one_after_another(un
 KILLED_TRAINING = """
 import sys, time
 from pathlib import Path
-from tests.training import test_two_phase
+from tests.training.test_two_phase import SUBTYPES, load_and_train
 from pneumo.training.resume import TrainingState
 
 # Slowed down after each epoch, so that the kill comes before the end.
 finish = TrainingState.on_epoch_end
 TrainingState.on_epoch_end = lambda self, *args: (finish(self, *args), time.sleep(2))
-test_two_phase.load_and_train(*map(Path, sys.argv[1:3]), recipe=getattr(test_two_phase, sys.argv[3]))
+load_and_train(*map(Path, sys.argv[1:]), recipe=SUBTYPES)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["RECIPE", "SUBTYPES"])
 @pytest.mark.parametrize("phase", ["head", "fine-tuning"])
 def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninterrupted_one(
-    expected_trainings, radiographs, tmp_path, phase, recipe
+    with_subtypes, radiographs, tmp_path, phase
 ):
-    arguments = [str(radiographs), str(tmp_path), recipe]
-    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, *arguments])
+    killed = subprocess.Popen([sys.executable, "-c", KILLED_TRAINING, str(radiographs), str(tmp_path)])
     while not list(tmp_path.glob(f"models/training/*/*/{phase}/state/epoch-*[0-9]")):
         assert killed.poll() is None, "the training ended before it could be killed"
         time.sleep(0.01)
@@ -150,9 +148,9 @@ def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninter
     # Random draws in between make no difference.
     keras.utils.set_random_seed(99)
     console = Console(file=io.StringIO())
-    _, resumed = load_and_train(radiographs, tmp_path, console, globals()[recipe])
+    _, resumed = load_and_train(radiographs, tmp_path, console, SUBTYPES)
     assert "Resuming after epoch 1 of" in console.file.getvalue()
-    expected = expected_trainings[recipe]
+    expected = with_subtypes[1]
     assert resumed.history == expected.history
     for one, other in zip(weights(resumed.model), weights(expected.model), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -161,11 +159,6 @@ def test_a_training_killed_in_either_phase_ends_with_the_same_bits_as_an_uninter
 @pytest.fixture(scope="module")
 def with_subtypes(radiographs, tmp_path_factory):
     return load_and_train(radiographs, tmp_path_factory.mktemp("subtypes"), recipe=SUBTYPES)
-
-
-@pytest.fixture(scope="module")
-def expected_trainings(uninterrupted, with_subtypes):
-    return {"RECIPE": uninterrupted[2], "SUBTYPES": with_subtypes[1]}
 
 
 def test_a_network_trained_on_subtypes_has_the_probability_of_pneumonia_as_its_only_output(with_subtypes):

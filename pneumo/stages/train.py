@@ -34,7 +34,8 @@ def _(recipe: ResidualRecipe | SeededTransferRecipe, name: str, config: Config, 
     cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
     runs = []
     for seed in recipe.seeds:
-        seeded = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": seed})})
+        # Without the other seeds, so that a command that is given one more trains that one alone.
+        seeded = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"seed": seed}), "seeds": (seed,)})
         runs.append(define_run(config, f"{name}-seed-{seed}", seeded, cohort, parts))
     # No state is deleted before all are registered, so that an interrupted command neither trains nor tests a seed twice.
     trained = [(training_run, train(training_run, console)) for training_run in runs]

@@ -61,6 +61,7 @@ def command_parser(command: str, stage: Stage) -> "Parser":
             parser.add_argument(
                 operand.flag,
                 dest=operand.name,
+                nargs=operand.number,
                 type=operand.kind,
                 choices=operand.choices or None,
                 default=operand.default,

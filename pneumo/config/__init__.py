@@ -30,5 +30,6 @@ from pneumo.config.recipes import (
     TransferRecipe,
 )
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
+from pneumo.config.review import Review
 from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 from pneumo.config.whole import Config

@@ -10,6 +10,7 @@ from pneumo.config.inference import Predict, Referral, Serve
 from pneumo.config.protocol import Protocol
 from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, SeededTransferRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
+from pneumo.config.review import Review
 from pneumo.config.search import Ablate, Crossval, HeadSearch, Hpo
 
 
@@ -59,5 +60,6 @@ class Config(BaseSettings):
     lots: Lots = Lots()
     robustness: Robustness = Robustness()
     report: Report = Report()
+    review: Review = Review()
     bench: Bench = Bench()
     reproduce: Reproduce = Reproduce()

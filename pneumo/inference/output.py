@@ -14,11 +14,11 @@ from pneumo.errors import UserError
 from pneumo.files import open_atomically, printable, writing
 from pneumo.inference.predictor import Prediction
 from pneumo.inference.specification import Specification
+from pneumo.results.formatting import from_spreadsheet_cell, spreadsheet_cell
 
 Row = dict[str, Any]
 COLUMNS = (*(field.name for field in fields(Prediction)), "model", "model_sha256")
 SUFFIXES = (".csv", ".jsonl", ".parquet")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_AT_ONCE = 10_000
 _NUMBERS = ("score", "probability", "threshold")
 
@@ -85,11 +85,7 @@ def write_csv(rows: Iterable[Row], stream: TextIO) -> None:
     writer = csv.DictWriter(stream, COLUMNS)
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+        writer.writerow({name: spreadsheet_cell(value) for name, value in row.items()})
 
 
 def _write_csv(rows: Iterable[Row], stream: IO[bytes]) -> None:
@@ -148,7 +144,5 @@ def _rows_of_output(output: Path) -> Iterator[Row]:
 
 
 def _row_of_cells(cells: Mapping[str, str]) -> Row:
-    row: Row = {
-        name: cells[name].removeprefix("'") if cells[name][1:].startswith(_FORMULA_STARTS) else cells[name] for name in COLUMNS
-    }
+    row: Row = {name: from_spreadsheet_cell(cells[name]) for name in COLUMNS}
     return row | {name: float(cells[name]) if cells[name] else None for name in _NUMBERS}

@@ -20,6 +20,8 @@ from pneumo.report.cards import CARDS, CODE_FIELDS, INTENDED_USES, OUT_OF_SCOPE_
 from pneumo.report.checklist import checklist
 from pneumo.report.content import build_content
 from pneumo.report.explanations_page import EXPLANATIONS, render_explanations
+from pneumo.report.guidelines.files import PAGE as GUIDELINES
+from pneumo.report.guidelines.files import render_guidelines
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, check_inputs
 from pneumo.report.metrics import metrics
 from pneumo.report.other_cohorts import COMMAND, meaning, notes
@@ -57,6 +59,7 @@ NAMES = {
     "selection_rule": RULE,
     "shared_provenance": shared_provenance,
     "official_test_images": OFFICIAL_TEST_IMAGES,
+    "guidelines_page": GUIDELINES,
 }
 INDEX = "index.html"
 
@@ -70,7 +73,7 @@ def write_report(
     *,
     most_errors: float = Referral().most_errors,
 ) -> Path:
-    """Write index.html, metrics.json, figures/ and cards/ into a folder, with the audit, robustness and heatmaps saved in it.
+    """Write the page, its files, the reporting guidelines and the cards into a folder, with the results that are saved in it.
 
     Args:
         most_errors: largest error rate on shifted validation among the decisions that are not referred.
@@ -89,7 +92,7 @@ def write_report(
     items = checklist(render("page.html.j2", shown | {"checklist": ()}))
     numbers["checklist"] = [{"item": item.name, "covered": item.covered, "places": item.places} for item in items]
     pages = {INDEX: render("page.html.j2", shown | {"checklist": items})}
-    pages |= render_explanations(content.explanations, shown) | render_cards(content, names)
+    pages |= render_explanations(content.explanations, shown) | render_cards(content, names) | render_guidelines(content, shown)
     return write_files(directory, pages, numbers, content.files())
 
 

@@ -1,4 +1,4 @@
-"""Formatting of scores, intervals and lists for pages, captions and the console."""
+"""Formatting of scores, intervals and lists for pages, captions, tables of spreadsheets and the console."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,6 +16,7 @@ RULE_LABELS = {
 """Rules that choose the operating threshold."""
 
 _SPACE = "\N{NO-BREAK SPACE}"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rounded(number: float | None) -> str:
@@ -91,6 +92,16 @@ def lower_first(words: str) -> str:
 def upper_first(words: str) -> str:
     """Return a label with a capital first letter, for the start of a heading or of a cell."""
     return words[0].upper() + words[1:]
+
+
+def spreadsheet_cell(value: object) -> object:
+    """Return a value for a CSV file: text that a spreadsheet would take for a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def from_spreadsheet_cell(cell: str) -> str:
+    """Return the text that `spreadsheet_cell` wrote."""
+    return cell.removeprefix("'") if cell[1:].startswith(_FORMULA_STARTS) else cell
 
 
 def duration(seconds: float) -> str:

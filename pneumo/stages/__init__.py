@@ -29,9 +29,8 @@ class Operand(NamedTuple):
     def usage(self) -> str:
         """How `--help` shows it in the line of usage."""
         name = f"{self.flag or ''} {self.metavar}".strip() or "|".join(self.choices)
-        if self.flag or self.number == "?":
-            return f"[{name}]"
-        return f"{name} …" if self.number == "+" else name
+        several = f"{name} …" if self.number in {"+", "*"} else name
+        return f"[{several}]" if self.flag or self.number in {"?", "*"} else several
 
 
 class Stage(NamedTuple):
@@ -138,6 +137,14 @@ STAGES = {
         "Score a registered model on another cohort, at its locked threshold.",
         ("data", "cohort", "registry"),
         operands=(_EVALUATED_MODEL,),
+    ),
+    "review": Stage(
+        "Pack test radiographs for blinded readers, and score their answers.",
+        ("data", "cohort", "registry", "review"),
+        operands=(
+            Operand("references", "versions, recipes (their newest versions), or champion (the default)", "MODEL", number="*"),
+            Operand("score", "completed forms: print the agreement of readers, label and model", "FILE", Path, "+", flag="--score"),
+        ),
     ),
     "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "referral", "report")),
     "registry": Stage(

@@ -134,6 +134,16 @@ STAGES = {
         ("data", "cohort", "registry"),
         operands=(_EVALUATED_MODEL,),
     ),
+    "adapt": Stage(
+        "Refit the head of a registered model on labelled radiographs of another cohort, and measure what labels gain.",
+        ("data", "cohort", "registry", "adapt"),
+        operands=(
+            _EVALUATED_MODEL,
+            Operand(
+                "labels", "labelled radiographs that the adapted model is fitted on; by default all", "N", int, flag="--labels"
+            ),
+        ),
+    ),
     "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "referral", "report")),
     "registry": Stage(
         "List, show and promote registered models; start the MLflow UI.",

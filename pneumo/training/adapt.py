@@ -147,8 +147,8 @@ def _provenance(parent: Parent, cohort: Cohort) -> dict[str, Any]:
 
 def _of_parent(parent: Parent) -> dict[str, Any]:
     entry, record = parent.entry, parent.record
-    kept = ("class_names", "image_size_px", "resize", "preprocessing", "threshold_rule", "precision", "precision_reason")
-    return {name: getattr(record, name) for name in kept} | {
+    copied = ("class_names", "image_size_px", "resize", "preprocessing", "threshold_rule", "precision", "precision_reason")
+    return {name: getattr(record, name) for name in copied} | {
         "recipe": f"{entry.recipe}-adapted",
         "history": {},
         "parent_version": entry.version,

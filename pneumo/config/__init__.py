@@ -5,6 +5,7 @@ strongest, from the defaults here, the YAML file given with `--config`, the envi
 `PNEUMO_BASELINE__FIT__EPOCHS`) and the command line (`--baseline.fit.epochs 3`).
 """
 
+from pneumo.config.adapt import Adapt
 from pneumo.config.augmentation import ACQUISITION_SHIFT, NO_AUGMENTATION, Augmentation
 from pneumo.config.cohort import EACH_FILE, Audit, Cohort, Label, Manifest, Phantom, Problem
 from pneumo.config.explanations import EXPLANATION_METHODS, Explain, ExplanationMethod, Gradcam, Heatmaps, Lots

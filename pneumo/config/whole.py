@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pneumo.config.adapt import Adapt
 from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
 from pneumo.config.inference import Predict, Referral, Serve
@@ -51,6 +52,7 @@ class Config(BaseSettings):
     crossval: Crossval = Crossval()
     ablate: Ablate = Ablate()
     registry: Registry = Registry()
+    adapt: Adapt = Adapt()
     gradcam: Gradcam = Gradcam()
     explain: Explain = Explain()
     heatmaps: Heatmaps = Heatmaps()

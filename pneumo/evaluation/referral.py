@@ -1,7 +1,8 @@
 """Referral: radiographs whose decision is uncertain are referred to a reader, so that the others have few errors.
 
-A radiograph is referred where its certainty lies below a cutoff, which is chosen on shifted validation. Coverage is the share that
-is not referred, and risk the error rate among these (El-Yaniv & Wiener 2010; Geifman & El-Yaniv 2017).
+A radiograph is referred where its certainty lies below a cutoff, which is chosen on shifted validation, or out of fold for an
+adapted model. Coverage is the share that is not referred, and risk the error rate among these (El-Yaniv & Wiener 2010; Geifman &
+El-Yaniv 2017).
 """
 
 from collections.abc import Sequence
@@ -26,15 +27,17 @@ class Referral(Result):
     cutoff: float | None
     """Certainty below which a decision is referred; None: all are, because no cutoff keeps the error rate."""
     most_errors: float
-    """Largest error rate among the others, on shifted validation."""
+    """Largest error rate among the others, on the radiographs that it was chosen on."""
     risk_area: dict[Criterion, float]
-    """Area under the risk–coverage curve on shifted validation of each criterion that the model has, lower is better."""
+    """Area under their risk–coverage curve by each criterion that the model has, lower is better."""
+    chosen_on: str = "shifted validation"
+    """Radiographs that criterion and cutoff were chosen on, as a phrase."""
 
     @property
     def reason(self) -> str:
         """Why a decision below the cutoff is referred."""
         if self.cutoff is None:
-            return f"on shifted validation, no decisions of this model have an error rate of {self.most_errors:.0%} or less"
+            return f"on {self.chosen_on}, no decisions of this model have an error rate of {self.most_errors:.0%} or less"
         if self.criterion == "spread":
             return "the networks of the ensemble disagree too much"
         return "the probability is too near to the threshold"

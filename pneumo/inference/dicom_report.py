@@ -46,7 +46,11 @@ def measurement_report(
 
 def _algorithm(model: Specification) -> sr.AlgorithmIdentification:
     """PS3.16, TID 4019."""
-    parameters = [f"SHA-256 of the model: {model.model_sha256}", f"trained on: {model.cohort}", f"pneumo {__version__}"]
+    parameters = [
+        f"SHA-256 of the model: {model.model_sha256}",
+        f"trained on: {model.cohort}{f', adapted on: {model.adapted_on}' if model.adapted_on else ''}",
+        f"pneumo {__version__}",
+    ]
     return sr.AlgorithmIdentification(model.recipe, str(model.version), parameters, manufacturer="pneumo")
 
 

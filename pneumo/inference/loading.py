@@ -11,7 +11,8 @@ from pneumo.files import printable
 from pneumo.inference.bundle import MODEL, read_bundle, read_detector
 from pneumo.inference.network import KerasNetwork, Network, OnnxNetwork
 from pneumo.inference.specification import Specification
-from pneumo.results.model import ModelRecord
+from pneumo.results.adaptation import AdaptedRecord
+from pneumo.results.model import AnyRecord
 
 
 class Loaded(NamedTuple):
@@ -34,22 +35,23 @@ def load_registered(settings: config.Registry, reference: str, referral: config.
 
     registry = Registry(settings)
     entry = registry.get(reference)
-    record, detector = registry.record(entry), registry.arrays(entry, REFUSAL, FrontalDetector)
-    shifted = registry.predictions(entry, "validation_shifted")
-    members = [registry.predictions(registry.get(str(version)), "validation_shifted") for version in record.members]
-    scores = shifted["y_score"].to_numpy()
+    record, detector = registry.registered_record(entry), registry.arrays(entry, REFUSAL, FrontalDetector)
+    chosen_on = registry.predictions(entry, record.REFERRAL)
+    members = [registry.predictions(registry.get(str(version)), record.REFERRAL) for version in record.members]
+    scores = chosen_on["y_score"].to_numpy()
     certainty = certainties(scores, record.threshold, [member["y_score"].to_numpy() for member in members])
-    errors = wrong_decisions(shifted["y_true"].to_numpy(), scores, record.threshold)
-    rule = choose_referral(errors, certainty, referral.most_errors)
+    errors = wrong_decisions(chosen_on["y_true"].to_numpy(), scores, record.threshold)
+    rule = choose_referral(errors, certainty, referral.most_errors).model_copy(update={"chosen_on": record.REFERRAL_NAME})
     return Loaded(KerasNetwork(registry.load(entry)), _specification(record, entry.version, entry.model_sha256, rule), detector)
 
 
-def _specification(record: ModelRecord, version: int, model_sha256: str, referral: Referral) -> Specification:
+def _specification(record: AnyRecord, version: int, model_sha256: str, referral: Referral) -> Specification:
     return Specification(
         recipe=record.recipe,
         version=version,
         model_sha256=model_sha256,
-        cohort=record.data_name,
+        cohort=record.training_data_name if isinstance(record, AdaptedRecord) else record.data_name,
+        adapted_on=record.data_name if isinstance(record, AdaptedRecord) else None,
         synthetic=record.synthetic,
         image_size_px=record.image_size_px,
         resize=record.resize,

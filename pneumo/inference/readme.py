@@ -8,9 +8,16 @@ from pneumo.config import Format
 from pneumo.errors import UserError
 from pneumo.inference.bundle import INT8_MODEL, MODEL, RECORD, Bundle, Int8
 from pneumo.report.cards import INTENDED_USES, OUT_OF_SCOPE_USES
-from pneumo.results.formatting import percent, rounded
-from pneumo.results.model import ModelRecord
+from pneumo.results.formatting import interval, percent, rounded
+from pneumo.results.model import AnyRecord, ModelRecord
 
+CARD_PARTS = {
+    "validation": "validation",
+    "validation_shifted": "shifted validation",
+    "test": "test",
+    "out_of_fold": "labelled radiographs, out of fold",
+}
+"""Parts in the model card."""
 _PREDICTOR = """\
 import sys
 
@@ -115,7 +122,7 @@ In this folder, as `python predict.py RADIOGRAPH`; run after the export on a rad
 {bundle.card}"""
 
 
-def card(record: ModelRecord, version: int) -> str:
+def card(record: AnyRecord, version: int) -> str:
     """Return the model card (Mitchell et al. 2019) of a registered model, in Markdown."""
     warning = "\nTrained on synthetic phantom radiographs: this says nothing about patients.\n" if record.synthetic else ""
     uses = "\n".join(f"- {use}" for use in INTENDED_USES)
@@ -124,7 +131,7 @@ def card(record: ModelRecord, version: int) -> str:
     return f"""\
 ## Model card
 
-{record.recipe} v{version}, trained on {record.data_name}, {record.created:%Y-%m-%d}.
+{record.recipe} v{version}, {_origin(record)}, {record.created:%Y-%m-%d}.
 {warning}
 Intended uses:
 
@@ -134,8 +141,8 @@ Not intended:
 
 {not_uses}
 
-Scores at the threshold {record.threshold:.3f}, locked on validation by the rule {record.threshold_rule}.
-The test split was accessed {record.test_accesses} times.
+Scores at the threshold {record.threshold:.3f}, chosen by the rule {record.threshold_rule}.
+{_evaluated(record)}
 
 | part | radiographs | AUROC | accuracy | sensitivity | specificity |
 | --- | --- | --- | --- | --- | --- |
@@ -147,13 +154,33 @@ The test split was accessed {record.test_accesses} times.
 """
 
 
-def _scores(record: ModelRecord) -> list[str]:
-    parts = {"validation": record.validation, "shifted validation": record.validation_shifted, "test": record.test}
+def _origin(record: AnyRecord) -> str:
+    if isinstance(record, ModelRecord):
+        return f"trained on {record.data_name}"
+    labelled = sum(counts["images"] for counts in record.partition["labelled"].values())
+    return (
+        f"trained on {record.training_data_name} as {record.parent_recipe} v{record.parent_version},\n"
+        f"its last layer refitted to {labelled} labelled radiographs of {record.data_name}"
+    )
+
+
+def _evaluated(record: AnyRecord) -> str:
+    """Say what the scores are worth."""
+    if isinstance(record, ModelRecord):
+        return f"The test split was accessed {record.test_accesses} times."
+    scores = record.expected.scores
+    return (
+        "There is no test split. Expected by nested cross-validation on the same cohort, with 95 % intervals: AUROC\n"
+        f"{interval(scores.auroc)}, sensitivity {interval(scores.sensitivity)}, specificity {interval(scores.specificity)}."
+    )
+
+
+def _scores(record: AnyRecord) -> list[str]:
     rows = []
-    for name, scores in parts.items():
+    for part, scores in record.evaluations.items():
         locked = scores.locked
         values = (scores.auroc, locked.accuracy, locked.sensitivity, locked.specificity)
-        rows.append(f"| {name} | {scores.images} | {' | '.join(map(rounded, values))} |")
+        rows.append(f"| {CARD_PARTS[part]} | {scores.images} | {' | '.join(map(rounded, values))} |")
     return rows
 
 

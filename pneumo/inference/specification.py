@@ -17,8 +17,10 @@ class Specification(Result):
     """Of the registered model file."""
     cohort: str
     """Name of the cohort that it was trained on."""
+    adapted_on: str | None = None
+    """Name of the cohort that its head was refitted on; None of a model that was not adapted."""
     synthetic: bool
-    """Whether that was a phantom cohort: then predictions say nothing about patients."""
+    """Whether any of them was a phantom cohort: then predictions say nothing about patients."""
     image_size_px: int
     resize: Resize
     preprocessing: str

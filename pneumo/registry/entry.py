@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pneumo.results.adaptation import AdaptedRecord
 from pneumo.results.model import ModelRecord
+from pneumo.results.registered import RegisteredRecord
 
 SHA256_TAG = "model_sha256"
 
@@ -30,8 +32,10 @@ class Entry(BaseModel):
     protocol_fingerprint: str
     validation_shifted_auroc: float | None = None
     test_auroc: float | None = None
-    test_accuracy: float
-    """At the locked threshold."""
+    test_accuracy: float | None = None
+    """At the locked threshold; None of an adapted model, which has no test split, as the other scores."""
+    parent_version: int | None = None
+    """Of an adapted model: version of the model that it was adapted from. It is never ranked."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class UnreadableEntry:
     """Names of the missing or invalid fields, separated by commas."""
 
 
-def tags_of(record: ModelRecord, sha256: str) -> dict[str, str]:
+def tags_of(record: RegisteredRecord, sha256: str) -> dict[str, str]:
     """Return the tags of a model version, from which its entry is read; undefined scores have none."""
-    values = {
+    values: dict[str, Any] = {
         SHA256_TAG: sha256,
         "recipe": record.recipe,
         "created": record.created.isoformat(),
@@ -56,10 +60,13 @@ def tags_of(record: ModelRecord, sha256: str) -> dict[str, str]:
         "data_name": record.data_name,
         "data_fingerprint": record.data_fingerprint,
         "protocol_fingerprint": record.protocol_fingerprint,
-        "validation_shifted_auroc": record.validation_shifted.auroc,
-        "test_auroc": record.test.auroc,
-        "test_accuracy": record.test.locked.accuracy,
     }
+    if isinstance(record, ModelRecord):
+        values["validation_shifted_auroc"] = record.validation_shifted.auroc
+        values["test_auroc"] = record.test.auroc
+        values["test_accuracy"] = record.test.locked.accuracy
+    if isinstance(record, AdaptedRecord):
+        values["parent_version"] = record.parent_version
     return {name: str(value) for name, value in values.items() if value is not None}
 
 

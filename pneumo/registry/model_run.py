@@ -20,24 +20,23 @@ from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.types import Schema, TensorSpec
 
-from pneumo.evaluation.scores import PARTS
 from pneumo.files import file_sha256
 from pneumo.registry import runs
-from pneumo.results.model import ModelRecord
+from pneumo.results.registered import RegisteredRecord
 
 REQUIREMENTS = ("keras", "tensorflow", "numpy")
 """Packages that predicting with a model needs."""
 
 
 def log_model(
-    record: ModelRecord,
+    record: RegisteredRecord,
     model: keras.Model,
     predictions: Mapping[str, pd.DataFrame],
     figures: Iterable[Path],
     attachments: Mapping[str, bytes],
 ) -> tuple[ModelInfo, str]:
     """Log a run with parameters, learning curves, scores, files and the model, and return also the SHA-256 of the model file."""
-    parameters = set(ModelRecord.model_fields) - {"history", "phases", *PARTS}
+    parameters = set(type(record).model_fields) - {"history", "phases", "expected", *record.evaluations}
     tables = {runs.predictions_file(part): table for part, table in predictions.items()}
     with runs.start_run(record.recipe, {}) as run, tempfile.TemporaryDirectory() as folder:
         runs.log_record(record, runs.RECORD, parameters=parameters, predictions=tables, figures=figures, attachments=attachments)
@@ -55,11 +54,11 @@ def log_model(
         return logged, file_sha256(Path(stored))
 
 
-def _metrics(record: ModelRecord) -> list[Metric]:
+def _metrics(record: RegisteredRecord) -> list[Metric]:
     """Learning curves, from step 1 on, and the final scores at step 0, which MLflow shows with the model."""
     now = int(time.time() * 1000)
     curves = [Metric(name, value, now, epoch) for name, values in record.history.items() for epoch, value in enumerate(values, 1)]
-    nested: dict[str, Any] = {part: getattr(record, part).model_dump() for part in PARTS}
+    nested: dict[str, Any] = {part: scores.model_dump() for part, scores in record.evaluations.items()}
     scores = pd.json_normalize(nested, sep="_").to_dict("records")[0]
     return curves + [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pneumo.registry.connection import import_mlflow
 from pneumo.registry.embedded import EXPERIMENT
+from pneumo.results.adaptation import Adaptation
 from pneumo.results.experiment import Experiment
 from pneumo.results.external import ExternalEvaluation
 from pneumo.results.files import save_result
@@ -35,7 +36,7 @@ MAX_RESULTS = 50_000
 
 
 def predictions_file(part: str) -> str:
-    """File name of a model's predictions on "validation", "validation_shifted" or "test"."""
+    """File name of a model's predictions on "validation", "validation_shifted", "test" or "out_of_fold"."""
     return f"predictions_{part}.csv"
 
 
@@ -91,9 +92,16 @@ def log_external_evaluation(client: Any, result: ExternalEvaluation, predictions
     return _log_result(client, result, tags=tags, parameters=parameters, predictions=predictions, figures=())
 
 
+def log_adaptation(client: Any, result: Adaptation, predictions: pd.DataFrame) -> str:
+    """Log the learning curve of a model on another cohort with its predictions, and return the id of its run."""
+    tags = {NAME_TAG: result.name, VERSION_TAG: str(result.version), SHA256_TAG: result.model_sha256}
+    parameters = set(Adaptation.model_fields) - {"curve", "acquisition", "foreign", "problems"}
+    return _log_result(client, result, tags=tags, parameters=parameters, predictions=predictions, figures=())
+
+
 def _log_result(
     client: Any,
-    result: Experiment | ExternalEvaluation,
+    result: Experiment | ExternalEvaluation | Adaptation,
     *,
     tags: dict[str, str],
     parameters: set[str],
@@ -113,10 +121,10 @@ def newest_runs(client: Any, kind: str, data_fingerprint: str) -> list[str]:
     return _newest(find_runs(client, kind, {COHORT_TAG: data_fingerprint}), NAME_TAG)
 
 
-def newest_external_evaluations(client: Any, version: int, model_sha256: str) -> list[str]:
-    """Return the id of the newest run of each cohort that a model was evaluated on, sorted by fingerprint."""
+def newest_on_other_cohorts(client: Any, kind: str, version: int, model_sha256: str) -> list[str]:
+    """Return the id of a model's newest run of a kind on each other cohort, sorted by fingerprint."""
     tags = {VERSION_TAG: str(version), SHA256_TAG: model_sha256}
-    return _newest(find_runs(client, ExternalEvaluation.KIND, tags), COHORT_TAG)
+    return _newest(find_runs(client, kind, tags), COHORT_TAG)
 
 
 def _newest(stored: Iterable[Any], tag: str) -> list[str]:

@@ -17,12 +17,20 @@ from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error, import_mlflow, one_line
 from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, read_entry, tags_of
-from pneumo.registry.stored_results import AnyExperiment, load_experiments, load_external_evaluations, run_file
+from pneumo.registry.stored_results import (
+    AnyExperiment,
+    load_adaptations,
+    load_experiments,
+    load_external_evaluations,
+    run_file,
+)
 from pneumo.registry.test_access import Access, log_access, read_accesses
+from pneumo.results.adaptation import Adaptation, AdaptedRecord
 from pneumo.results.experiment import Experiment
 from pneumo.results.external import ExternalEvaluation, ScoredCohort
-from pneumo.results.files import parse_result, read_predictions
-from pneumo.results.model import ModelRecord
+from pneumo.results.files import AnyResult, parse_result, read_predictions
+from pneumo.results.model import AnyRecord, ModelRecord
+from pneumo.results.registered import RegisteredRecord
 from pneumo.startup import quiet_start
 
 if TYPE_CHECKING:
@@ -43,7 +51,7 @@ class Registry:
 
     def add(
         self,
-        record: ModelRecord,
+        record: RegisteredRecord,
         model: "keras.Model",
         predictions: Mapping[str, pd.DataFrame],
         figures: Iterable[Path] = (),
@@ -79,6 +87,11 @@ class Registry:
         with self._backend.writing() as client:
             return runs.log_external_evaluation(client, result, predictions)
 
+    def add_adaptation(self, result: Adaptation, predictions: pd.DataFrame) -> str:
+        """Store the learning curve of a model on another cohort and return the id of its MLflow run."""
+        with self._backend.writing() as client:
+            return runs.log_adaptation(client, result, predictions)
+
     def entries(self, recipe: str | None = None) -> list[Entry]:
         """List the models of one recipe or of all, the newest last; without those of `unreadable`."""
         return [entry for entry in self._listing() if isinstance(entry, Entry) and recipe in (None, entry.recipe)]
@@ -88,13 +101,13 @@ class Registry:
         return [self._refusal(entry) for entry in self._listing() if isinstance(entry, UnreadableEntry)]
 
     def newest(self, data_fingerprint: str, protocol_fingerprint: str) -> list[Entry]:
-        """List the newest model of each recipe among those of one cohort and one protocol.
+        """List the newest model of each recipe among those of one cohort and one protocol, without adapted ones.
 
         Raises:
             UserError: there is none.
         """
         listing = [entry for entry in self._listing() if entry.data_fingerprint == data_fingerprint]
-        readable = [entry for entry in listing if isinstance(entry, Entry)]
+        readable = [entry for entry in listing if isinstance(entry, Entry) and entry.parent_version is None]
         by_recipe = {entry.recipe: entry for entry in readable if entry.protocol_fingerprint == protocol_fingerprint}
         if by_recipe:
             return list(by_recipe.values())
@@ -116,6 +129,14 @@ class Registry:
         """Load the newest evaluation of a model on each other cohort, sorted by the cohorts' names."""
         return load_external_evaluations(self._backend, entry)
 
+    def adaptations(self, entry: Entry) -> list[Adaptation]:
+        """Load the newest learning curve of a model on each other cohort, sorted by the cohorts' names."""
+        return load_adaptations(self._backend, entry)
+
+    def adapted(self, entry: Entry) -> list[Entry]:
+        """List the models that were adapted from a model, the newest last."""
+        return [other for other in self.entries() if other.parent_version == entry.version]
+
     def get(self, reference: str) -> Entry:
         """Look up a model by its version, by "champion", or by its recipe, of which the newest is returned.
 
@@ -134,13 +155,22 @@ class Registry:
         raise UserError(f"No model `{reference}` in {self._location}: name a version, a recipe or champion; there are {existing}")
 
     def record(self, entry: Entry) -> ModelRecord:
-        """Load the record of a model."""
-        with self._model_file(entry, runs.RECORD) as path:
-            name = f"The record of model {entry.version} in {self._location}"
-            return parse_result(path.read_bytes(), ModelRecord, name, self._backend.remedy(f"train {entry.recipe}"))
+        """Load the record of a trained model."""
+        return self._record(entry, ModelRecord)
+
+    def adapted_record(self, entry: Entry) -> AdaptedRecord:
+        """Load the record of an adapted model."""
+        return self._record(entry, AdaptedRecord)
+
+    def registered_record(self, entry: Entry) -> AnyRecord:
+        """Load the record of a model, trained or adapted."""
+        return self.record(entry) if entry.parent_version is None else self.adapted_record(entry)
 
     def predictions(self, entry: Entry, part: str) -> pd.DataFrame:
-        """Read a model's predictions on "validation", "validation_shifted" or "test": path, patient, y_true, y_score."""
+        """Read a model's predictions on "validation", "validation_shifted" or "test", or on "out_of_fold" of an adapted one.
+
+        Columns path, patient, y_true, y_score.
+        """
         with self._model_file(entry, runs.predictions_file(part)) as path:
             return read_predictions(path)
 
@@ -248,6 +278,11 @@ class Registry:
             f"Model {entry.version} in {self._location} is of an incompatible version of pneumo (without a valid {entry.fields}): "
             f"{self._backend.remedy(f'train {entry.recipe}')}"
         )
+
+    def _record(self, entry: Entry, kind: type[AnyResult]) -> AnyResult:
+        with self._model_file(entry, runs.RECORD) as path:
+            name = f"The record of model {entry.version} in {self._location}"
+            return parse_result(path.read_bytes(), kind, name, self._backend.remedy(f"train {entry.recipe}"))
 
     def _model_file(self, entry: Entry, name: str) -> AbstractContextManager[Path]:
         return run_file(self._backend, entry.run_id, name, f"model {entry.version}", f"train {entry.recipe}")

@@ -1,4 +1,4 @@
-"""Results that the registry stores beside models, read back from their MLflow runs: experiments and external evaluations."""
+"""Results beside models, read back from their MLflow runs: experiments, external evaluations and adaptations."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -9,6 +9,7 @@ from pneumo.registry import runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error
 from pneumo.registry.entry import Entry
+from pneumo.results.adaptation import Adaptation
 from pneumo.results.experiment import Experiment
 from pneumo.results.external import ExternalEvaluation, ScoredCohort
 from pneumo.results.files import AnyResult, parse_result, read_predictions
@@ -36,7 +37,7 @@ def load_external_evaluations(backend: Backend, entry: Entry) -> list[ScoredCoho
         UserError: a result is missing or cannot be read by this version of the package.
     """
     with as_user_error(backend.location):
-        run_ids = runs.newest_external_evaluations(backend.client(), entry.version, entry.model_sha256)
+        run_ids = runs.newest_on_other_cohorts(backend.client(), ExternalEvaluation.KIND, entry.version, entry.model_sha256)
     action, scored = f"run `pneumo evaluate {entry.version}`", []
     for run_id in run_ids:
         owner = f"{ExternalEvaluation.KIND} {run_id}"
@@ -44,6 +45,19 @@ def load_external_evaluations(backend: Backend, entry: Entry) -> list[ScoredCoho
         with run_file(backend, run_id, runs.PREDICTIONS, owner, action) as path:
             scored.append(ScoredCohort(evaluation, read_predictions(path)))
     return sorted(scored, key=lambda cohort: (cohort.evaluation.data_name, cohort.evaluation.data_fingerprint))
+
+
+def load_adaptations(backend: Backend, entry: Entry) -> list[Adaptation]:
+    """Load the newest learning curve of a model on each other cohort, sorted by the cohorts' names.
+
+    Raises:
+        UserError: a result is missing or cannot be read by this version of the package.
+    """
+    with as_user_error(backend.location):
+        run_ids = runs.newest_on_other_cohorts(backend.client(), Adaptation.KIND, entry.version, entry.model_sha256)
+    action = f"run `pneumo adapt {entry.version}`"
+    loaded = [_result(backend, Adaptation, f"{Adaptation.KIND} {run_id}", run_id, action) for run_id in run_ids]
+    return sorted(loaded, key=lambda result: (result.data_name, result.data_fingerprint))
 
 
 def run_file(backend: Backend, run_id: str, name: str, owner: str, action: str) -> AbstractContextManager[Path]:

@@ -7,7 +7,9 @@ from pneumo.report.content import Content
 from pneumo.report.remarks import seeds, test_access
 from pneumo.report.rendering import render
 from pneumo.report.seed_groups import seed_group_of
-from pneumo.results.model import ModelRecord, RegisteredModel
+from pneumo.results.adaptation import AdaptedModel
+from pneumo.results.model import RegisteredModel
+from pneumo.results.registered import RegisteredRecord
 
 INTENDED_USES = (
     "Research and teaching: how networks classify chest radiographs, and which mistakes they make.",
@@ -25,7 +27,7 @@ CODE_FIELDS = ("Git commit", "Data fingerprint", "Protocol fingerprint")
 """Titles of the fields of the provenance that are set as code."""
 
 
-def card_file(model: RegisteredModel) -> str:
+def card_file(model: RegisteredModel | AdaptedModel) -> str:
     """Return the file name of a model's card."""
     return f"{model.record.recipe}-v{model.version}.html"
 
@@ -45,10 +47,20 @@ def render_cards(content: Content, names: Mapping[str, Any]) -> dict[str, str]:
             "provenance": provenance_fields(model.record),
         }
         cards[f"{CARDS}/{card_file(model)}"] = render("card.html.j2", {**names, **vars(content), **details})
+    return cards | _adapted_cards(content, names)
+
+
+def _adapted_cards(content: Content, names: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cards of the models that were adapted from those of the page."""
+    cards = {}
+    for curve in content.adaptations.curves:
+        for model in curve.adapted:
+            details = {"model": model, "result": curve.result, "provenance": provenance_fields(model.record)}
+            cards[f"{CARDS}/{card_file(model)}"] = render("adapted_card.html.j2", {**names, **details})
     return cards
 
 
-def provenance_fields(record: ModelRecord) -> dict[str, str]:
+def provenance_fields(record: RegisteredRecord) -> dict[str, str]:
     """Return precision, hardware, software and fingerprints of one model, by title."""
     return {
         "Precision": f"{record.precision}: {record.precision_reason}",

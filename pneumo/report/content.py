@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pneumo.config import Referral
 from pneumo.figures.drawing import Picture
+from pneumo.report.adaptations import AdaptationsSection, adaptations_section
 from pneumo.report.explanations_page import ExplanationsSection, explanations_section
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_accesses
 from pneumo.report.other_cohorts import OtherCohortsSection, other_cohorts_section
@@ -34,6 +35,7 @@ class Content:
     robustness: RobustnessSection
     explanations: ExplanationsSection
     other_cohorts: OtherCohortsSection
+    adaptations: AdaptationsSection
     referral: ReferralSection
     experiments: Experiments
     pictures: Pictures
@@ -45,6 +47,7 @@ class Content:
             *(picture for picture in (self.audit.picture, self.robustness.picture) if picture),
             *(picture for section in self.sections for picture in section.all()),
             *self.other_cohorts.all(),
+            *self.adaptations.all(),
             self.referral.picture,
         ]
 
@@ -80,6 +83,7 @@ def build_content(
         robustness=robustness_section(report_directory, shown, cohort.synthetic),
         explanations=explanations_section(report_directory, shown),
         other_cohorts=other_cohorts_section(shown, [section.statistics for section in sections], cohort.synthetic),
+        adaptations=adaptations_section(shown, cohort.synthetic),
         referral=referral_section(shown, models, selected.model, most_errors, cohort.synthetic),
         experiments=experiments,
         pictures=draw_pictures(cohort, samples, sections, experiments, selected.model),

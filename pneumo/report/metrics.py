@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pneumo.report.adaptations import adaptation_metrics
 from pneumo.report.content import Content
 from pneumo.report.other_cohorts import metrics as external_metrics
 from pneumo.report.pictures import ModelSection
@@ -63,6 +64,7 @@ def _model_metrics(section: ModelSection) -> dict[str, Any]:
         "gap": {part: {path: gap(model, part, path) for path in paths} for part in ("validation", "validation_shifted")},
         "statistics": section.statistics.model_dump(mode="json"),
         "external_evaluations": external_metrics(model),
+        "adaptations": adaptation_metrics(model),
     }
 
 

@@ -13,7 +13,8 @@ from pneumo.files import printable
 from pneumo.report.selected_model import complement
 from pneumo.results.external import ExternalEvaluation, ScoredCohort
 from pneumo.results.formatting import interval, per_hundred, percent, percent_interval, rounded, signed_interval, times
-from pneumo.results.model import ModelRecord, RegisteredModel
+from pneumo.results.model import RegisteredModel
+from pneumo.results.registered import RegisteredRecord
 
 SCORES = {
     "auroc": "AUROC",
@@ -83,7 +84,7 @@ def other_cohorts_section(
     return OtherCohortsSection(cohorts, [model.name for model in models if not model.external])
 
 
-def meaning(evaluation: ExternalEvaluation, record: ModelRecord) -> list[str]:
+def meaning(evaluation: ExternalEvaluation, record: RegisteredRecord) -> list[str]:
     """Say what an external evaluation shows, and what was expected from the model's own cohort, in sentences."""
     return [
         sentence
@@ -97,12 +98,12 @@ def meaning(evaluation: ExternalEvaluation, record: ModelRecord) -> list[str]:
     ]
 
 
-def discrimination(evaluation: ExternalEvaluation, record: ModelRecord) -> str:
+def discrimination(evaluation: ExternalEvaluation, record: RegisteredRecord) -> str:
     """Compare the AUROC on another cohort with that on the model's own test split."""
-    auroc, own = evaluation.statistics.certainty.scores["auroc"], record.test.auroc
+    auroc, own = evaluation.statistics.certainty.scores["auroc"], record.own.auroc
     if auroc.value is None:
         return f"On {evaluation.data_name}, the AUROC of {evaluation.name} is undefined: all radiographs are of one class."
-    expected = f", against {rounded(own)} on its own test split" if own is not None else ""
+    expected = f", against {rounded(own)} on {record.OWN_NAME}" if own is not None else ""
     verdict = "its interval is not known"
     if auroc.low is not None and auroc.high is not None:
         if auroc.low <= CHANCE <= auroc.high:
@@ -110,7 +111,7 @@ def discrimination(evaluation: ExternalEvaluation, record: ModelRecord) -> str:
         elif auroc.high < CHANCE:
             verdict = "worse than chance, so that its scores are reversed there"
         else:
-            verdict = f"better than chance{_compared(evaluation.statistics.auroc_difference)}"
+            verdict = f"better than chance{_compared(evaluation.statistics.auroc_difference, record.OWN_NAME)}"
     return f"On {evaluation.data_name}, the AUROC of {evaluation.name} is {interval(auroc)}{expected}: {verdict}."
 
 
@@ -139,8 +140,8 @@ def notes(evaluation: ExternalEvaluation) -> list[str]:
         remarks.append(f"Patients are read from: {printable(evaluation.patients_from)}.")
     if statistics.shift is None:
         remarks.append(
-            "Distance from training: not measured, because the model was registered by an earlier version, or its features do not"
-            " vary."
+            "Distance from training: not measured, because the model was adapted or registered by an earlier version, or its"
+            " features do not vary."
         )
     remarks.append(f"Models of this registry were scored on this cohort {times(evaluation.accesses)}, this evaluation included.")
     return remarks
@@ -151,31 +152,31 @@ def metrics(model: RegisteredModel) -> list[Mapping[str, Any]]:
     return [scored.evaluation.model_dump(mode="json") for scored in model.external]
 
 
-def _compared(difference: Estimate) -> str:
-    """Compare the AUROC with that on own test; nothing where the difference has no interval."""
+def _compared(difference: Estimate, own_name: str) -> str:
+    """Compare the AUROC with that on the model's own radiographs; nothing where the difference has no interval."""
     if difference.low is None or difference.high is None:
         return ""
     verdict = "clearly lower" if difference.high < 0 else "not clearly lower"
-    return f", and {verdict} than on its own test split (difference {signed_interval(difference)})"
+    return f", and {verdict} than on {own_name} (difference {signed_interval(difference)})"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {printable(kind)}" for kind, count in counts.items())
 
 
-def _decisions(evaluation: ExternalEvaluation, record: ModelRecord) -> str | None:
-    scores, own = evaluation.statistics.certainty.scores, record.test.locked
+def _decisions(evaluation: ExternalEvaluation, record: RegisteredRecord) -> str | None:
+    scores, own = evaluation.statistics.certainty.scores, record.own.locked
     parts = []
     if scores["locked.sensitivity"].value is not None:
         parts.append(
-            f"detects {per_hundred(scores['locked.sensitivity'])} of 100 pneumonias (sensitivity on its own test split"
-            f" {percent(own.sensitivity)})"
+            f"detects {per_hundred(scores['locked.sensitivity'])} of 100 pneumonias (sensitivity on"
+            f" {record.OWN_NAME} {percent(own.sensitivity)})"
         )
     if scores["locked.specificity"].value is not None:
         alarms = complement(scores["locked.specificity"])
         parts.append(
-            f"raises a false alarm for {per_hundred(alarms)} of 100 radiographs without PNEUMONIA (specificity on its own test"
-            f" split {percent(own.specificity)})"
+            f"raises a false alarm for {per_hundred(alarms)} of 100 radiographs without PNEUMONIA (specificity on"
+            f" {record.OWN_NAME} {percent(own.specificity)})"
         )
     return f"At its locked threshold {evaluation.threshold:.3f} it {' and '.join(parts)}." if parts else None
 

@@ -16,6 +16,8 @@ from pneumo.evaluation.comparison import RULE
 from pneumo.evaluation.subgroups import MIN_IMAGES
 from pneumo.figures.drawing import Picture
 from pneumo.files import write_atomically, writing
+from pneumo.report.adaptations import COMMAND as ADAPT_COMMAND
+from pneumo.report.adaptations import CURVE_SCORES, adaptation_meaning, adaptation_notes, labels_in_words
 from pneumo.report.cards import CARDS, CODE_FIELDS, INTENDED_USES, OUT_OF_SCOPE_USES, card_file, render_cards, shared_provenance
 from pneumo.report.checklist import checklist
 from pneumo.report.content import build_content
@@ -54,6 +56,11 @@ NAMES = {
     "external_meaning": meaning,
     "external_notes": notes,
     "evaluate_command": COMMAND,
+    "adaptation_meaning": adaptation_meaning,
+    "adaptation_notes": adaptation_notes,
+    "adapt_command": ADAPT_COMMAND,
+    "curve_scores": CURVE_SCORES,
+    "labels_in_words": labels_in_words,
     "min_subgroup_images": MIN_IMAGES,
     "code_fields": CODE_FIELDS,
     "selection_rule": RULE,

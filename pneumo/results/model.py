@@ -4,14 +4,14 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 import pandas as pd
 
-from pneumo.config import Resize
-from pneumo.evaluation.scores import Evaluation, Part, Result
+from pneumo.evaluation.scores import PARTS, Evaluation, Part, Result
+from pneumo.results.adaptation import Adaptation, AdaptedModel, AdaptedRecord
 from pneumo.results.external import ScoredCohort
-from pneumo.results.provenance import Provenance
+from pneumo.results.registered import RegisteredRecord
 
 
 class Phase(Result):
@@ -70,39 +70,22 @@ class SearchResult(Result):
         return max(self.points, key=lambda point: point.mean)
 
 
-class ModelRecord(Provenance):
-    """Record of a registered model: all that is needed to use it without a configuration file, and how it was made and scored."""
+class ModelRecord(RegisteredRecord):
+    """Record of a trained model: how to use it, and how it was made and scored."""
 
-    recipe: str
+    OWN: ClassVar[str] = "test"
+    OWN_NAME: ClassVar[str] = "its own test split"
+    REFERRAL: ClassVar[str] = "validation_shifted"
+    REFERRAL_NAME: ClassVar[str] = "shifted validation"
+
     seed_group: str | None = None
     """Recipe without the seed, for models of several seeds."""
-    members: tuple[int, ...] = ()
-    """Versions of the models that an ensemble averages."""
-    partition: dict[str, dict[str, dict[str, int]]]
-    """Images and patients of each class in training, validation and test."""
-    class_names: tuple[str, str]
-    """Classes of the probabilities 0 and 1."""
-    image_size_px: int
-    resize: Resize
-    preprocessing: str
-    """What the model expects, and how it rescales that internally, in one sentence."""
-    threshold: float
-    """Locked on validation; the second class is predicted at this probability or more."""
-    threshold_rule: str
-    thresholds: dict[str, float]
-    """Threshold by each of the rules calibration, youden and half."""
-    temperature: float | None
-    """Of temperature scaling, fitted on validation and shifted validation; None where no finite positive value is optimal."""
     test_accessed: datetime
     """In UTC; after the threshold was locked."""
     test_accesses: int
     """Accesses to this cohort's test split in the test-access log of the registry, including this model's."""
     test_accesses_of_recipe: int
     """Accesses by models of this recipe."""
-    settings: dict[str, Any]
-    """Settings of the recipe, as JSON values."""
-    history: dict[str, list[float]]
-    """Metrics after each epoch, of all phases in sequence."""
     phases: tuple[Phase, ...] = ()
     """Empty where the training has only one."""
     validation: Evaluation
@@ -111,13 +94,15 @@ class ModelRecord(Provenance):
     test: Evaluation
     search: SearchResult | None = None
     """The hyper-parameter search that chose the settings, where there was one."""
-    parameters: int
-    """Number of trainable weights."""
-    training_seconds: float
-    seed: int | None
-    """None for an ensemble, whose members have their own."""
-    precision: str
-    precision_reason: str
+
+    @property
+    def evaluations(self) -> dict[str, Evaluation]:
+        """Scores by part."""
+        return {part: getattr(self, part) for part in PARTS}
+
+
+AnyRecord = ModelRecord | AdaptedRecord
+"""Record of any registered model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +120,10 @@ class RegisteredModel:
     """PNG by name, "convergence" and "dependence"; empty where no search chose the settings."""
     external: Sequence[ScoredCohort] = ()
     """Evaluations on other cohorts; no selection of a model reads them."""
+    adaptations: Sequence[Adaptation] = ()
+    """Learning curves on other cohorts; no selection of a model reads them."""
+    adapted: Sequence[AdaptedModel] = ()
+    """Models that were adapted from it."""
 
     @property
     def name(self) -> str:

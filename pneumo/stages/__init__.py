@@ -146,6 +146,16 @@ STAGES = {
             Operand("score", "completed forms: print the agreement of readers, label and model", "FILE", Path, "+", flag="--score"),
         ),
     ),
+    "adapt": Stage(
+        "Refit the head of a registered model on labelled radiographs of another cohort, and measure what labels gain.",
+        ("data", "cohort", "registry", "adapt"),
+        operands=(
+            _EVALUATED_MODEL,
+            Operand(
+                "labels", "labelled radiographs that the adapted model is fitted on; by default all", "N", int, flag="--labels"
+            ),
+        ),
+    ),
     "report": Stage("Write the report page, its figures and metrics.json.", (*REGISTRY, "referral", "report")),
     "registry": Stage(
         "List, show and promote registered models; start the MLflow UI.",

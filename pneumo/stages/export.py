@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
-from pneumo.cohort.index import Cohort
+from pneumo.cohort.index import Cohort, index
 from pneumo.config import Config, Format
 from pneumo.errors import UserError
 from pneumo.inference.bundle import INT8_MODEL, MODEL, Bundle
@@ -15,8 +14,9 @@ from pneumo.inference.loading import load_registered
 from pneumo.inference.network import KerasNetwork
 from pneumo.inference.readme import card
 from pneumo.registry import Entry, Registry
+from pneumo.results.adaptation import AdaptedRecord
 from pneumo.results.formatting import percent, rounded
-from pneumo.results.model import ModelRecord
+from pneumo.results.registered import RegisteredRecord
 from pneumo.training.dataset import load_cohort
 
 VERIFIED, CALIBRATED, COMPARED = 64, 128, 512
@@ -34,12 +34,17 @@ def run(config: Config, console: Console, reference: str, format_: Format, outpu
     """
     registry = Registry(config.registry)
     entry = registry.get(reference)
-    record, name = registry.record(entry), f"{entry.recipe} v{entry.version}"
+    record, name = registry.registered_record(entry), f"{entry.recipe} v{entry.version}"
     folder = output or FOLDER / f"{entry.recipe}-v{entry.version}-{format_}"
     refuse_other_content(folder)
-    cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
-    _refuse_other_cohort(entry, cohort, config, name)
-    radiographs = _radiographs(cohort, parts, record)
+    if isinstance(record, AdaptedRecord):
+        radiographs = _radiographs_adapted_on(entry, record, config)
+    else:
+        cohort, parts = load_cohort(config.data, config.cohort, config.protocol, console)
+        _refuse_other_cohort(entry, cohort, config, "trained")
+        _refuse_other_protocol(entry, config)
+        training, validation = (np.flatnonzero(parts == part) for part in ("training", "validation"))
+        radiographs = _radiographs(cohort, training, validation, record)
     loaded = load_registered(config.registry, str(entry.version), config.referral)
     network = loaded.network
     assert isinstance(network, KerasNetwork)  # noqa: S101 - for the type checker: registered models are Keras'
@@ -48,21 +53,35 @@ def run(config: Config, console: Console, reference: str, format_: Format, outpu
     _print(bundle, folder, console)
 
 
-def _refuse_other_cohort(entry: Entry, cohort: Cohort, config: Config, name: str) -> None:
+def _radiographs_adapted_on(entry: Entry, record: AdaptedRecord, config: Config) -> Radiographs:
+    """Radiographs of the cohort that a model was adapted on: they have no parts."""
+    cohort = index(config.data, config.cohort, to_train=False)
+    _refuse_other_cohort(entry, cohort, config, "adapted")
+    everything = np.arange(len(cohort.table))
+    return _radiographs(cohort, everything, everything, record)
+
+
+def _refuse_other_cohort(entry: Entry, cohort: Cohort, config: Config, made: str) -> None:
     if cohort.fingerprint != entry.data_fingerprint:
         given = "the phantom cohort" if config.data is None else str(config.data)
         raise UserError(
-            f"{given} is not the cohort that {name} was trained on, on which exports are verified: give that, named "
-            f"{entry.data_name}, with --data and the settings of `cohort` that it was trained with"
+            f"{given} is not the cohort that {entry.recipe} v{entry.version} was {made} on, on which exports are verified: give"
+            f" that, named {entry.data_name}, with --data and the settings of `cohort` that it was {made} with"
         )
+
+
+def _refuse_other_protocol(entry: Entry, config: Config) -> None:
     if config.protocol.fingerprint != entry.protocol_fingerprint:
+        name = f"{entry.recipe} v{entry.version}"
         raise UserError(f"{name} was validated under another protocol: give the settings of `protocol` that it was trained with")
 
 
-def _radiographs(cohort: Cohort, parts: pd.Series, record: ModelRecord) -> Radiographs:
+def _radiographs(cohort: Cohort, training: np.ndarray, validation: np.ndarray, record: RegisteredRecord) -> Radiographs:
     pixels = cohort.pixels(record.image_size_px, record.resize)
-    training, validation = (np.flatnonzero(parts == part) for part in ("training", "validation"))
-    verified, compared = _draw(np.concatenate([training, validation]), VERIFIED), _draw(validation, COMPARED)
+    verified, compared = (
+        _draw(np.concatenate([training, np.setdiff1d(validation, training)]), VERIFIED),
+        _draw(validation, COMPARED),
+    )
     return Radiographs(
         verification=pixels[verified],
         calibration=pixels[_draw(training, CALIBRATED)],

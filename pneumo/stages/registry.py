@@ -67,7 +67,7 @@ def _row(entry: Entry) -> list[str]:
 def _show(registry: Registry, console: Console, reference: str, as_json: bool) -> None:
     """Print the record of a model, and its scores on other cohorts."""
     entry = registry.get(reference)
-    record = registry.record(entry).model_dump(mode="json")
+    record = registry.registered_record(entry).model_dump(mode="json")
     external = [scored.evaluation for scored in registry.external_evaluations(entry)]
     if as_json:
         evaluations = [evaluation.model_dump(mode="json") for evaluation in external]

@@ -14,6 +14,7 @@ from pneumo.registry import Entry, Registry
 from pneumo.registry.test_access import AUDIT
 from pneumo.report.inputs import CohortSummary, Experiments, Sample
 from pneumo.report.page import write_report
+from pneumo.results.adaptation import AdaptedModel
 from pneumo.results.experiment import Ablation, CrossValidation
 from pneumo.results.model import RegisteredModel
 
@@ -30,7 +31,8 @@ def run(config: Config, console: Console) -> None:
     entries = registry.newest(cohort.fingerprint, protocol)
     for entry in registry.entries():
         if entry.data_fingerprint == cohort.fingerprint and entry.protocol_fingerprint != protocol:
-            console.print(f"Left out: {entry.recipe} v{entry.version}, validated under another protocol")
+            why = "adapted to it, not trained on it" if entry.parent_version is not None else "validated under another protocol"
+            console.print(f"Left out: {entry.recipe} v{entry.version}, {why}")
     for refusal in registry.unreadable():
         console.print(f"Left out: {refusal}")
     accesses = Counter(access.recipe for access in registry.test_accesses(cohort.fingerprint, cohort.content_fingerprint))
@@ -73,6 +75,7 @@ def samples(cohort: Cohort, parts: pd.Series) -> list[Sample]:
 def _load(registry: Registry, entry: Entry, cohort: Cohort) -> RegisteredModel:
     record, subtypes = registry.record(entry), cohort.table.set_index("path")["subtype"]
     predictions = {part: registry.predictions(entry, part) for part in PARTS}
+    adapted = registry.adapted(entry)
     return RegisteredModel(
         version=entry.version,
         champion="champion" in entry.aliases,
@@ -80,5 +83,7 @@ def _load(registry: Registry, entry: Entry, cohort: Cohort) -> RegisteredModel:
         record=record,
         predictions={part: table.assign(subtype=table["path"].map(subtypes)) for part, table in predictions.items()},
         external=registry.external_evaluations(entry),
+        adaptations=registry.adaptations(entry),
+        adapted=[AdaptedModel(other.version, other.model_sha256, registry.adapted_record(other)) for other in adapted],
         search_figures={name: registry.figure(entry, f"search-{name}.png") for name in SEARCH_FIGURES} if record.search else {},
     )

@@ -36,7 +36,7 @@ def _serve(config: Config, bound: socket.socket, console: Console) -> None:
     model = config.predict.model
     predictor = Predictor.load(model, registry=config.registry, referral=config.referral, dicom=config.cohort.dicom)
     registry = Registry(config.registry)
-    record = None if Path(model).is_dir() else registry.record(registry.get(model))
+    record = None if Path(model).is_dir() else registry.registered_record(registry.get(model))
     app = create_app(predictor, config.serve, config.lots, ModelCard.of(predictor.specification, record))
     _announce(config.serve, bound, predictor, console)
     # Uvicorn ends its work first, and then raises the interrupt again.

@@ -8,8 +8,9 @@ import pytest
 from pneumo.errors import UserError
 from pneumo.registry.connection import import_mlflow
 from pneumo.registry.embedded import open_folder
-from pneumo.registry.runs import newest_external_evaluations
+from pneumo.registry.runs import newest_on_other_cohorts
 from pneumo.registry.test_access import FILE
+from pneumo.results.external import ExternalEvaluation
 from tests.registry.test_test_access import registry_on_server
 from tests.registry.tiny_models import register, registry_in, tiny_model, tiny_predictions, tiny_record
 from tests.tiny_external import scored_cohort
@@ -50,7 +51,7 @@ def test_an_evaluation_belongs_to_its_model_by_version_and_hash(finished):
 
 def test_mlflow_shows_the_model_the_cohort_and_the_scores(finished):
     entry = registry_in(finished).get("1")
-    run_id = newest_external_evaluations(open_folder(finished), entry.version, entry.model_sha256)[0]
+    run_id = newest_on_other_cohorts(open_folder(finished), ExternalEvaluation.KIND, entry.version, entry.model_sha256)[0]
     run = import_mlflow().MlflowClient().get_run(run_id)
     assert run.info.run_name == "external-evaluation baseline v1"
     assert run.data.params["model_sha256"] == entry.model_sha256

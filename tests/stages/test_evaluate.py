@@ -270,5 +270,5 @@ def test_a_damaged_reference_and_an_unknown_model_end_in_one_line(config, tmp_pa
 
 
 def test_a_model_of_patients_is_not_scored_on_phantoms_where_no_data_are_given(config):
-    with pytest.raises(UserError, match=r"^no cohort is given to evaluate tiny on"):
+    with pytest.raises(UserError, match=r"^no cohort is given to score tiny on"):
         run(on(config, None))

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from pneumo.inference.specification import Specification
 from pneumo.report.cards import INTENDED_USES, OUT_OF_SCOPE_USES
-from pneumo.results.model import ModelRecord
+from pneumo.results.model import AnyRecord, ModelRecord
 
 
 class TestScores(BaseModel):
@@ -27,23 +27,25 @@ class ModelCard(BaseModel):
     version: int
     model_sha256: str
     cohort: str = Field(description="Cohort that it was trained on.")
+    adapted_on: str | None = Field(description="Cohort that its head was refitted on; None of a model that was not adapted.")
     synthetic: bool = Field(description="Whether that was a phantom cohort: then predictions say nothing about patients.")
     input: str = Field(description="What the network is given.")
     threshold: float = Field(description="Of the temperature-scaled probability: PNEUMONIA at this or more.")
     temperature: float | None
     referral: str = Field(description="When a decision is referred to a reader.")
-    test: TestScores | None = Field(description="None of a bundle that does not tell it.")
+    test: TestScores | None = Field(description="None of a bundle, which does not tell it, and of an adapted model.")
     intended_uses: tuple[str, ...]
     out_of_scope_uses: tuple[str, ...]
 
     @classmethod
-    def of(cls, specification: Specification, record: ModelRecord | None) -> Self:
+    def of(cls, specification: Specification, record: AnyRecord | None) -> Self:
         """Make the card of a model, whose record is None where it was loaded from a bundle."""
         referral = specification.referral
         rule = (
             f"{referral.reason}: every decision is referred"
             if referral.cutoff is None
-            else f"where {referral.reason}: on shifted validation, at most {100 * referral.most_errors:g} % of the others are wrong"
+            else f"where {referral.reason}: on {referral.chosen_on}, at most {100 * referral.most_errors:g} % of the others are"
+            " wrong"
         )
         return cls(
             name=specification.name,
@@ -51,12 +53,13 @@ class ModelCard(BaseModel):
             version=specification.version,
             model_sha256=specification.model_sha256,
             cohort=specification.cohort,
+            adapted_on=specification.adapted_on,
             synthetic=specification.synthetic,
             input=f"{specification.image_size_px} px, {specification.resize}; {specification.preprocessing}",
             threshold=specification.calibrated_threshold,
             temperature=specification.temperature,
             referral=rule,
-            test=None if record is None else _test_scores(record),
+            test=_test_scores(record) if isinstance(record, ModelRecord) else None,
             intended_uses=INTENDED_USES,
             out_of_scope_uses=OUT_OF_SCOPE_USES,
         )

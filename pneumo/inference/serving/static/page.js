@@ -56,7 +56,7 @@ async function describeModel() {
   element("method").value = methods.includes("grad-cam") ? "grad-cam" : "";
   const fields = {
     Model: card.name,
-    "Trained on": `${card.cohort}${card.synthetic ? ", synthetic phantoms" : ""}`,
+    "Trained on": `${card.cohort}${card.adapted_on ? `, last layer refitted on ${card.adapted_on}` : ""}${card.synthetic ? ", synthetic phantoms" : ""}`,
     Input: card.input,
     Threshold: `PNEUMONIA at a probability of ${card.threshold.toFixed(3)} or more`,
     "Referred to a reader": card.referral,

@@ -87,6 +87,13 @@ def test_help_is_printed_within_two_seconds_and_documents_the_settings_of_the_co
         assert "--weighted.fit.epochs int Passes over the training set, at most. (default: 30)" in text
 
 
+@pytest.mark.parametrize(("command", "group"), [("predict", "referral"), ("serve", "serve"), ("explain", "explain")])
+def test_the_help_of_a_use_of_a_model_begins_with_its_own_settings(command, group):
+    parser = command_parser(command, STAGES[command])
+    load(parser, STAGES[command].settings, OPERANDS.get(command, []), brief=True)
+    assert re.findall(r"^ +--(\w+)\.", parser.format_help(), re.MULTILINE)[0] == group
+
+
 def test_the_help_of_the_median_command_has_at_most_60_settings():
     assert statistics.median(len(shown_settings_of(command)) for command in STAGES) <= 60
 
@@ -185,6 +192,10 @@ def test_a_wrong_variable_is_answered_in_one_line(capsys, monkeypatch, variable,
         (["baseline", "--config", "absent.yaml"], "--config absent.yaml: No such file or directory"),
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
         (["evaluate", "1", "2"], "unexpected argument `2` (`pneumo evaluate --help` documents the command)"),
+        (
+            ["predict", "a.png", "--model", "exports/absent"],
+            "exports/absent: no such folder; give the folder of an exported bundle",
+        ),
         (["explain"], "the following arguments are required: IMAGE (`pneumo explain --help` documents the command)"),
     ],
 )
@@ -238,7 +249,7 @@ def test_an_operand_may_stand_before_or_after_the_options(arguments):
     ("command", "usage"),
     [
         ("evaluate", "pneumo evaluate [MODEL] [--config FILE]"),
-        ("explain", "pneumo explain IMAGE … [--config FILE]"),
+        ("explain", "pneumo explain IMAGE … [--model MODEL] [--config FILE]"),
         ("registry", "pneumo registry list|show|promote|ui [MODEL] [--json] [--config FILE]"),
         ("baseline", "pneumo baseline [--config FILE]"),
     ],

@@ -8,7 +8,7 @@ strongest, from the defaults here, the YAML file given with `--config`, the envi
 from pneumo.config.augmentation import ACQUISITION_SHIFT, NO_AUGMENTATION, Augmentation
 from pneumo.config.cohort import EACH_FILE, Audit, Cohort, Label, Manifest, Phantom, Problem
 from pneumo.config.explanations import EXPLANATION_METHODS, Explain, ExplanationMethod, Gradcam, Heatmaps, Lots
-from pneumo.config.inference import FORMATS, Format, Predict, Referral, Serve
+from pneumo.config.inference import FORMATS, Format, Referral, Serve
 from pneumo.config.protocol import Protocol, ThresholdRule
 from pneumo.config.radiographs import Dicom
 from pneumo.config.recipes import (

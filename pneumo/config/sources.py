@@ -80,8 +80,8 @@ def nearest_setting(name: str) -> str:
 
 
 def _only(groups: tuple[str, ...], brief: bool) -> type[BaseSettings]:
-    """A settings class with some fields of `Config`."""
-    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in Config.model_fields.items() if name in groups}
+    """A settings class with some fields of `Config`, in the order of their names: `--help` shows a command's own groups first."""
+    fields: dict[str, Any] = {name: (Config.model_fields[name].annotation, Config.model_fields[name]) for name in groups}
     if brief and "cohort" in fields:
         fields["cohort"] = (BriefCohort, BriefCohort())
     return create_model("CommandSettings", __base__=_Base, **fields)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pneumo import config
 from pneumo.evaluation.referral import Certainty, margin
-from pneumo.inference.loading import Loaded, load_bundle, load_registered
+from pneumo.inference.loading import Loaded, bundle_folder, load_bundle, load_registered
 from pneumo.inference.network import Outputs
 from pneumo.inference.prepare import Preparation, Prepared, prepare
 from pneumo.inference.sources import RadiographSource, of_file
@@ -67,7 +67,7 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        model: str | os.PathLike[str] = "champion",
+        model: str | int | os.PathLike[str] = "champion",
         *,
         registry: str | os.PathLike[str] | config.Registry = "models",
         referral: config.Referral = config.Referral(),  # noqa: B008 - frozen
@@ -77,7 +77,7 @@ class Predictor:
         """Load a registered model, or the folder that `pneumo export` wrote.
 
         Args:
-            model: a version, a recipe (its newest version), or "champion"; or the folder of a bundle.
+            model: a version, a recipe (its newest model, or newest ensemble of seeds), or "champion"; or the folder of a bundle.
             registry: folder of the registry, or its settings.
             referral: how many errors are accepted of those that are not referred; a bundle has its own.
             dicom: modalities and views that are accepted.
@@ -86,8 +86,8 @@ class Predictor:
         Raises:
             UserError: there is no such model, or it is damaged.
         """
-        if Path(model).is_dir():
-            return cls(load_bundle(Path(model)), dicom=dicom, key=key)
+        if folder := bundle_folder(model):
+            return cls(load_bundle(folder), dicom=dicom, key=key)
         at = registry if isinstance(registry, config.Registry) else config.Registry(directory=Path(registry))
         loaded = load_registered(at, str(model), referral)
         return cls(loaded, dicom=dicom, key=key)

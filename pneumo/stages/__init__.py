@@ -57,13 +57,19 @@ REGISTRY = (*COHORT, "registry")
 RECIPES = {name: field.description for name, field in Config.model_fields.items() if issubclass(type(field.default), Recipe)}
 """What each recipe trains, by its name, which is also its command."""
 
+_REGISTERED_MODEL = "a version, a recipe (its newest model, or newest ensemble of seeds), or champion"
 _REGISTRY_OPERANDS = (
     Operand("action", "what to do", choices=("list", "show", "promote", "ui")),
-    Operand("reference", "show, promote: a version, a recipe, or champion", "MODEL", number="?"),
+    Operand("reference", f"show, promote: {_REGISTERED_MODEL}", "MODEL", number="?"),
     Operand("as_json", "list, show: print JSON", flag="--json"),
 )
-_EVALUATED_MODEL = Operand(
-    "reference", "a version, a recipe (its newest version), or champion (the default)", "MODEL", number="?", default="champion"
+_EVALUATED_MODEL = Operand("reference", f"{_REGISTERED_MODEL}, which is the default", "MODEL", number="?", default="champion")
+_MODEL = Operand(
+    "model",
+    f"{_REGISTERED_MODEL}, which is the default; or the folder of an exported bundle",
+    "MODEL",
+    default="champion",
+    flag="--model",
 )
 
 # In the order in which they are run.
@@ -87,14 +93,15 @@ STAGES = {
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",
-        ("registry", "explain", "lots", "report"),
-        operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"),),
+        ("explain", "lots", "report", "registry"),
+        operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"), _MODEL),
     ),
     "predict": Stage(
         "Predict any radiographs with a registered or exported model, as a table.",
-        ("cohort", "registry", "predict", "referral", "gradcam", "lots"),
+        ("referral", "gradcam", "lots", "registry", "cohort"),
         operands=(
             Operand("paths", "radiograph, folder, archive or manifest; - for a list on standard input", "PATH", number="+"),
+            _MODEL,
             Operand(
                 "output",
                 "table to write, by its suffix CSV, JSON Lines or Parquet; none: CSV on standard output",
@@ -116,11 +123,12 @@ STAGES = {
     ),
     "serve": Stage(
         "Serve a page and a JSON API for single radiographs, on this computer.",
-        ("cohort", "registry", "predict", "referral", "serve", "lots"),
+        ("serve", "referral", "lots", "registry", "cohort"),
+        operands=(_MODEL,),
     ),
     "export": Stage(
         "Write a registered model as a folder that needs no registry, and verify it.",
-        (*REGISTRY, "referral"),
+        ("referral", *REGISTRY),
         operands=(
             _EVALUATED_MODEL,
             Operand(

@@ -17,7 +17,7 @@ FOLDER = "explained"
 REMEDY = "give a frontal radiograph in a supported image format"
 
 
-def run(config: Config, console: Console, radiographs: Sequence[Path]) -> None:
+def run(config: Config, console: Console, radiographs: Sequence[Path], model: str) -> None:
     """Predict radiographs, and draw heatmaps of them by several methods side by side.
 
     Raises:
@@ -26,11 +26,11 @@ def run(config: Config, console: Console, radiographs: Sequence[Path]) -> None:
     for file in radiographs:
         if not file.is_file():
             raise UserError(f"{printable(file)}: no such file; {REMEDY}")
-    predictor = Predictor.load(config.explain.model, registry=config.registry)
+    predictor = Predictor.load(model, registry=config.registry)
     prepared = [_prepare(predictor, file) for file in radiographs]
-    heatmaps, model = Heatmaps(predictor, config.lots), predictor.specification
-    console.print(f"{model.name}, threshold {model.calibrated_threshold:.3f}. For research; not a medical device.")
-    if model.synthetic:
+    heatmaps, specification = Heatmaps(predictor, config.lots), predictor.specification
+    console.print(f"{specification.name}, threshold {specification.calibrated_threshold:.3f}. For research; not a medical device.")
+    if specification.synthetic:
         console.print(f"Note: {TRAINED_ON_PHANTOMS}.")
     for file, radiograph in zip(radiographs, prepared, strict=True):
         (prediction,) = predictor.decide([radiograph])

@@ -31,6 +31,7 @@ def run(
     console: Console,
     *,
     paths: Sequence[str],
+    model: str,
     output: Path | None,
     heatmaps: Path | None,
     dicom_out: Path | None,
@@ -48,15 +49,18 @@ def run(
     # Standard output is for the table.
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     predictor = Predictor.load(
-        config.predict.model,
+        model,
         registry=config.registry,
         referral=config.referral,
         dicom=config.cohort.dicom,
         key=load_key(config.cohort.cache_dir),
     )
-    model = predictor.specification
-    console.print(f"{model.name}, threshold {model.calibrated_threshold:.3f}. For research; not a medical device.", markup=False)
-    if model.synthetic:
+    specification = predictor.specification
+    console.print(
+        f"{specification.name}, threshold {specification.calibrated_threshold:.3f}. For research; not a medical device.",
+        markup=False,
+    )
+    if specification.synthetic:
         console.print(f"Note: {TRAINED_ON_PHANTOMS}.")
     extras, dicom_writer = _extras(predictor, config, heatmaps, dicom_out)
     if dicom_writer is not None:
@@ -66,7 +70,7 @@ def run(
     if output is None:
         write_csv(_predicted(predictor, sources, extras, counts, console), sys.stdout)
     else:
-        journal = Journal(output, model, resume=resume)
+        journal = Journal(output, specification, resume=resume)
         remaining = (source for source in sources if source.name not in journal.done)
         with journal.appending() as stream:
             for row in _predicted(predictor, remaining, extras, counts, console):

@@ -12,6 +12,7 @@ from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.files import printable
 from pneumo.registry import Entry, Registry
+from pneumo.registry.store import NO_MODEL_REMEDY
 from pneumo.results.formatting import interval
 
 HEADERS = ("version", "recipe", "created", "AUROC, shifted\nvalidation", "AUROC,\ntest", "accuracy,\ntest", "alias")
@@ -48,7 +49,7 @@ def _list(registry: Registry, config: Config, console: Console, as_json: bool) -
         _print_json([entry.model_dump(mode="json") for entry in entries])
         return
     if not entries and not unreadable:
-        console.print(f"No model is registered in {config.registry.directory} yet: run `make train`")
+        console.print(f"No model is registered in {config.registry.directory} yet: {NO_MODEL_REMEDY}")
     tables: dict[str, Table] = {}
     for entry in entries:
         title = f"cohort {entry.data_name}{' (SYNTHETIC radiographs)' if entry.synthetic else ''}, {entry.data_fingerprint[:12]}"

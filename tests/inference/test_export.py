@@ -245,10 +245,11 @@ def test_a_bundle_predicts_by_its_specification(bundle_folder: Path) -> None:
     assert predictor.preparation.image_size_px == SIZE_PX
 
 
-@pytest.mark.parametrize("file", [RECORD, MODEL["onnx"]])
-def test_a_missing_file_is_named(file: str, copied: Path) -> None:
-    (copied / file).unlink()
-    _refused(copied, f"{file}: No such file or directory; export the model again")
+def test_a_missing_file_is_named(copied: Path) -> None:
+    (copied / MODEL["onnx"]).unlink()
+    _refused(copied, "model.onnx: No such file or directory; export the model again")
+    (copied / RECORD).unlink()
+    _refused(copied, "no exported bundle, for it has no bundle.json")
 
 
 def test_a_changed_model_is_refused(copied: Path) -> None:

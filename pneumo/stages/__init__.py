@@ -43,6 +43,8 @@ class Stage(NamedTuple):
     module: str | None = None
     """Module that runs it; None: the one with the command's name."""
     operands: tuple[Operand, ...] = ()
+    resumes: bool = False
+    """Whether the same command continues what was interrupted."""
     documents_cohort: bool = False
     """Whether `--help` documents how a cohort is read, which the other commands accept without showing it."""
 
@@ -79,18 +81,29 @@ STAGES = {
         "Index and check the cohort, and decode it into the pixel caches.", (*COHORT, *RECIPES), documents_cohort=True
     ),
     "audit": Stage("Look for leakage between the splits and for acquisition shortcuts.", (*REGISTRY, "audit", "report")),
-    **{name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train") for name, networks in RECIPES.items()},
-    "heads": Stage("Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search")),
-    "hpo": Stage("Search learning rate and dropout with BayesSearchCV, and register the best network.", (*REGISTRY, "hpo")),
+    **{
+        name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train", resumes=True)
+        for name, networks in RECIPES.items()
+    },
+    "heads": Stage(
+        "Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search"), resumes=True
+    ),
+    "hpo": Stage(
+        "Search learning rate and dropout with BayesSearchCV, and register the best network.", (*REGISTRY, "hpo"), resumes=True
+    ),
     "crossval": Stage(
-        "Cross-validate one recipe within the train split.", (*REGISTRY, "crossval", "baseline", "weighted", "resnet50")
+        "Cross-validate one recipe within the train split.",
+        (*REGISTRY, "crossval", "baseline", "weighted", "resnet50"),
+        resumes=True,
     ),
     "ablate": Stage(
-        "Train variants of a recipe and compare them: plain networks, or leave-one-out.", (*REGISTRY, "ablate", "robust")
+        "Train variants of a recipe and compare them: plain networks, or leave-one-out.",
+        (*REGISTRY, "ablate", "robust"),
+        resumes=True,
     ),
     "gradcam": Stage("Draw heatmaps of each model's mistakes on the test split.", (*REGISTRY, "gradcam", "lots", "report")),
-    "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report")),
-    "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
+    "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report"), resumes=True),
+    "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report"), resumes=True),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",
         ("explain", "lots", "report", "registry"),

@@ -90,7 +90,11 @@ def _serve(registry: Registry, console: Console) -> None:
     """Run the MLflow UI on the registry until interrupted."""
     command = registry.ui_command()
     console.print("The MLflow UI will be at http://127.0.0.1:5000 in a few seconds; Ctrl-C ends it")
-    status = subprocess.run(command, check=False).returncode
+    try:
+        status = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return
     if status:
         raise UserError(f"MLflow's server ended with status {status}, see above: is port 5000 in use by another program?")
 

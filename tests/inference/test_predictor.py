@@ -85,7 +85,7 @@ def test_bad_files_are_rows_and_the_others_are_predicted_in_order(tmp_path: Path
     predictions = list(tiny_predictor().predict(files))
     assert [prediction.path for prediction in predictions] == [str(file) for file in files]
     refused = {number: prediction.reason for number, prediction in enumerate(predictions) if prediction.decision == "refused"}
-    assert refused == {1: "empty file", 40: "No such file or directory", 41: "not a regular file"}
+    assert refused == {1: "empty file", 40: "No such file or directory", 41: "a folder"}
     assert all(prediction.probability is None for number, prediction in enumerate(predictions) if number in refused)
 
 

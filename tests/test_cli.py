@@ -198,7 +198,7 @@ def test_a_wrong_variable_is_answered_in_one_line(capsys, monkeypatch, variable,
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
         (["evaluate", "1", "2"], "unexpected argument `2` (`pneumo evaluate --help` documents the command)"),
         (
-            ["predict", "a.png", "--model", "exports/absent"],
+            ["predict", "-", "--model", "exports/absent"],
             "exports/absent: no such folder; give the folder of an exported bundle",
         ),
         (["explain"], "the following arguments are required: IMAGE (`pneumo explain --help` documents the command)"),

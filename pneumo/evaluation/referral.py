@@ -30,15 +30,6 @@ class Referral(Result):
     risk_area: dict[Criterion, float]
     """Area under the risk–coverage curve on shifted validation of each criterion that the model has, lower is better."""
 
-    @property
-    def reason(self) -> str:
-        """Why a decision below the cutoff is referred."""
-        if self.cutoff is None:
-            return f"on shifted validation, no decisions of this model have an error rate of {self.most_errors:.0%} or less"
-        if self.criterion == "spread":
-            return "the networks of the ensemble disagree too much"
-        return "the probability is too near to the threshold"
-
     def referred(self, certainty: Certainty) -> npt.NDArray[np.bool_]:
         """Return whether decisions of these certainties, (N,), are referred, (N,)."""
         return np.ones(certainty.shape, bool) if self.cutoff is None else certainty < self.cutoff

@@ -25,11 +25,11 @@ from pneumo.figures.heatmap import overlay, scale_to_maximum
 from pneumo.files import printable, write_atomically, writing
 from pneumo.inference.dicom_origin import UTF_8, Origin, read_origin
 from pneumo.inference.dicom_report import measurement_report
-from pneumo.inference.heatmaps import TRAINED_ON_PHANTOMS, Explained, Heatmaps, in_words
+from pneumo.inference.heatmaps import Explained, Heatmaps, in_words
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
 from pneumo.inference.sources import RadiographSource
-from pneumo.inference.specification import Specification
+from pneumo.inference.specification import TRAINED_ON_PHANTOMS, Specification
 from pneumo.radiographs.errors import warnings_of_decoders
 from pneumo.results.formatting import counted, listed
 

@@ -18,11 +18,11 @@ from pneumo.inference.network import KerasNetwork
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
 from pneumo.inference.sources import RadiographSource
+from pneumo.inference.specification import TRAINED_ON_PHANTOMS
 from pneumo.radiographs.decode import decode_opened, decode_opened_at_height
 from pneumo.radiographs.radiograph import open_content
 
 PICTURE_HEIGHT_PX = 320
-TRAINED_ON_PHANTOMS = "the model was trained on synthetic phantom radiographs: this says nothing about patients"
 _NAME_LENGTH = 40
 
 

@@ -170,7 +170,7 @@ class Predictor:
         if refused:
             decision, reason = "refused", NOT_FRONTAL
         elif referred:
-            decision, reason = "referred", specification.referral.reason
+            decision, reason = "referred", specification.referral_reason
         return Prediction(
             radiograph.name,
             radiograph.sha256,

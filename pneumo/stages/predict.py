@@ -13,7 +13,7 @@ from pneumo.cohort.pseudonyms import load_key
 from pneumo.config import Config, ExplanationMethod
 from pneumo.errors import UserError
 from pneumo.files import printable
-from pneumo.inference.heatmaps import TRAINED_ON_PHANTOMS, Heatmaps, PictureWriter
+from pneumo.inference.heatmaps import Heatmaps, PictureWriter
 from pneumo.inference.output import Journal, Row, check_output, to_row, write_csv
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
@@ -103,10 +103,7 @@ def _load(model: str, config: Config, console: Console) -> Predictor:
     predictor = Predictor.load(model, registry=config.registry, referral=config.referral, dicom=config.cohort.dicom)
     # Not before: the key is written where there is none, which a wrong name of the model must not do.
     predictor.preparation = predictor.preparation._replace(key=load_key(config.cohort.cache_dir))
-    specification = predictor.specification
-    console.print(f"{specification.name}, threshold {specification.calibrated_threshold:.3f}. For research; not a medical device.")
-    if specification.synthetic:
-        console.print(f"Note: {TRAINED_ON_PHANTOMS}.")
+    console.print(predictor.specification.heading)
     return predictor
 
 

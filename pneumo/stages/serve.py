@@ -58,10 +58,7 @@ def _bind(settings: Serve) -> socket.socket:
 
 def _announce(settings: Serve, bound: socket.socket, predictor: Predictor, console: Console) -> None:
     host, port = bound.getsockname()[:2]
-    model = predictor.specification
-    console.print(f"{model.name}, threshold {model.calibrated_threshold:.3f}. For research; not a medical device.", markup=False)
-    if model.synthetic:
-        console.print("Note: the model was trained on synthetic phantom radiographs: this says nothing about patients.")
+    console.print(predictor.specification.heading, markup=False)
     if not ipaddress.ip_address(host.split("%")[0]).is_loopback:
         console.print(f"Note: other computers can reach {settings.host}. There is no login and no encryption.", markup=False)
     console.print(f"Open http://{f'[{host}]' if ':' in host else host}:{port} – press Ctrl-C to stop.", markup=False)

@@ -102,3 +102,26 @@ def test_a_wrong_line_of_standard_input_is_a_row(
     assert (absent["path"], absent["decision"]) == ("absent.png", "refused")
     assert "no such file" in absent["reason"]
     assert good["probability"]
+
+
+def test_explain_draws_the_usable_radiographs_and_says_why_not_the_others(
+    radiographs: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ["--registry.directory", models, "--report.directory", tmp_path / "reports", "--explain.methods", '["grad-cam"]']
+    files = [radiographs / name for name in ("0.png", "bad.png", "1.png")]
+    assert main([str(argument) for argument in ("explain", *files, "--model", "2", *settings)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("baseline v2, threshold 0.300")
+    assert printed[-2].startswith("bad.png: refused (not a DICOM, JPEG")
+    assert len(list((tmp_path / "reports" / "explained").iterdir())) == 2
+    message = refused(capsys, "explain", radiographs / "bad.png", *settings)
+    assert message.startswith("pneumo: bad.png: not a DICOM")
+    assert "no heatmaps were drawn: give a frontal radiograph" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", " is a folder: give the files of the radiographs, such as "), ("absent", "absent: no such file; give")],
+)
+def test_explain_takes_files(name: str, message: str, radiographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert message in refused(capsys, "explain", radiographs / name)

@@ -15,6 +15,7 @@ from pneumo.registry import Entry, Registry
 from pneumo.registry.store import NO_MODEL_REMEDY
 from pneumo.results.formatting import interval
 
+_WIDEST = 1_000
 HEADERS = ("version", "recipe", "created", "AUROC, shifted\nvalidation", "AUROC,\ntest", "accuracy,\ntest", "alias")
 
 
@@ -56,6 +57,8 @@ def _list(registry: Registry, config: Config, console: Console, as_json: bool) -
         table = tables.setdefault(entry.data_fingerprint, Table(*HEADERS, title=title, title_justify="left"))
         table.add_row(*_row(entry))
     for table in tables.values():
+        # Never narrower, whatever the terminal: `promote` needs the names.
+        table.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
         console.print(table)
 
 
@@ -74,7 +77,7 @@ def _show(registry: Registry, console: Console, reference: str, as_json: bool) -
         evaluations = [evaluation.model_dump(mode="json") for evaluation in external]
         _print_json(entry.model_dump(mode="json") | {"record": record, "external_evaluations": evaluations})
         return
-    console.print(f"Version {entry.version}, sha256 {entry.model_sha256}")
+    console.print(f"{entry.recipe} v{entry.version}, sha256 {entry.model_sha256}")
     console.print_json(data=record)
     for evaluation in external:
         scores, images = evaluation.statistics.certainty.scores, evaluation.statistics.scores.images

@@ -18,6 +18,7 @@ from pneumo.inference.prepare import Preparation, Prepared, prepare
 from pneumo.inference.sources import RadiographSource, of_file
 
 Decision = Literal["NORMAL", "PNEUMONIA", "referred", "refused"]
+Radiograph = str | os.PathLike[str] | RadiographSource
 BATCH_SIZE = 32
 # The network takes the rest: with a thread more, threads of both would wait for one another.
 _DECODING_THREADS = max(1, (os.cpu_count() or 2) - 1)
@@ -92,13 +93,17 @@ class Predictor:
         loaded = load_registered(at, str(model), referral)
         return cls(loaded, dicom=dicom, key=key)
 
-    def predict(self, radiographs: Iterable[str | os.PathLike[str] | RadiographSource]) -> Iterator[Prediction]:
-        """Predict any number of radiographs in constant memory, in order; files that cannot be used are refused, never raised.
+    def predict(self, radiographs: Radiograph | Iterable[Radiograph]) -> Iterator[Prediction]:
+        """Predict one radiograph or any number in constant memory, in order; what cannot be used is refused, never raised.
 
         Radiographs are decoded in threads while the network scores others.
+
+        Args:
+            radiographs: paths of files, not of folders or archives.
         """
+        several = [radiographs] if isinstance(radiographs, str | os.PathLike | RadiographSource) else radiographs
         for batch in self.predict_batches(
-            radiograph if isinstance(radiograph, RadiographSource) else of_file(Path(radiograph)) for radiograph in radiographs
+            radiograph if isinstance(radiograph, RadiographSource) else of_file(Path(radiograph)) for radiograph in several
         ):
             for _, _, prediction in batch:
                 yield prediction

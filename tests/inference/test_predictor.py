@@ -10,6 +10,7 @@ import pneumo
 from pneumo.evaluation.calibration import logits
 from pneumo.evaluation.referral import Referral
 from pneumo.inference.predictor import BATCH_SIZE, NOT_FRONTAL, Prediction
+from pneumo.inference.sources import of_file
 from pneumo.radiographs.decode import decode
 from tests.conftest import RadiographWriter
 from tests.dicom_files import chest_like, radiograph_8_bit, write
@@ -52,6 +53,13 @@ def test_a_prediction_is_that_of_the_decoded_file_at_the_locked_threshold(tmp_pa
         assert (prediction.probability >= prediction.threshold) == (score >= 0.6)
         assert prediction.reason == ""
     assert (low.decision, high.decision) == ("NORMAL", "PNEUMONIA")
+
+
+def test_one_radiograph_is_predicted_without_a_list(tmp_path: Path) -> None:
+    file = grey(tmp_path / "a.png", 90)
+    expected = list(tiny_predictor().predict([file]))
+    for one in (file, str(file), of_file(file)):
+        assert list(tiny_predictor().predict(one)) == expected
 
 
 def test_without_a_temperature_the_probability_is_the_score(tmp_path: Path) -> None:

@@ -214,6 +214,6 @@ def _on_the_calibrated(bundle: Bundle) -> str:
     if bundle.temperature is None:
         return "; without a temperature, `pneumo predict` has it as its `probability` as well"
     return (
-        f", which is {bundle.calibrated_threshold:.3f} on the calibrated `probability` of `pneumo predict`,\n"
-        f"  whose logit is divided by the temperature, {bundle.temperature:.6g}"
+        f", which is {bundle.calibrated_threshold:.3f} on the calibrated `probability` of `pneumo predict`:\n"
+        f"  the logit of that is the logit of this, divided by the temperature, {bundle.temperature:.6g}"
     )

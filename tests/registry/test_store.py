@@ -13,7 +13,7 @@ import pytest
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import PARTS
-from pneumo.registry import Entry, Registry
+from pneumo.registry import Entry, Registry, connection, embedded
 from pneumo.registry.connection import import_mlflow
 from tests.registry.tiny_models import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
 
@@ -245,6 +245,20 @@ def test_a_model_that_carries_code_is_not_loaded(folder):
     entry = register(registry, "smuggled", model)
     with pytest.raises(UserError, match=r"Model 4 in .* cannot be loaded in Keras' safe mode: .*Lambda"):
         registry.load(entry)
+
+
+def test_an_interruption_during_the_import_of_mlflow_stays_one(tmp_path, monkeypatch):
+    problems = iter([KeyboardInterrupt()])
+
+    def interrupted():
+        # As Python has it: the second import finds a module that is not complete.
+        raise next(problems, AttributeError("partially initialized module"))
+
+    register(registry_in(tmp_path / "models"))
+    for module in (connection, embedded):
+        monkeypatch.setattr(module, "import_mlflow", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        registry_in(tmp_path / "models").entries()
 
 
 def test_an_unreachable_server_is_reported_soon():

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -9,11 +10,13 @@ from typing import Any, NoReturn
 
 from pneumo import __version__
 from pneumo.config import sources
-from pneumo.errors import UserError
+from pneumo.errors import UserError, did_you_mean
+from pneumo.files import printable
 from pneumo.stages import STAGES, Stage
 
 USER_MISTAKE = 2
-INTERRUPTED = 130
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""128 + the number of the signal, as a shell has it."""
 DESCRIPTION = "From a folder of chest radiographs to registered, explained pneumonia classifiers, and a report on their mistakes."
 
 
@@ -21,10 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 on success, 2 for a mistake of the user (one line on stderr), 1 for a check that failed, 130 if interrupted.
+        0 on success, 2 for a mistake of the user (one line on stderr), 1 for a check that failed, 130 if interrupted, 141 where the
+        reader of the output, such as `head`, ended first.
     """
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        # Python flushes again when it ends, and would report the error then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except UserError as error:
         sys.stderr.write(f"pneumo: {error}\n")
         return USER_MISTAKE
@@ -33,22 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = f"{path}{error.strerror or error}; check that it exists, that it can be written, and that the disk is not full"
         sys.stderr.write(f"pneumo: {message}\n")
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        sys.stderr.write("pneumo: interrupted; run the same command again to resume\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"pneumo: {'; '.join(['interrupted', *interrupt.args])}\n")
         return INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:
     parser = Parser(prog="pneumo", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
-    parser.add_argument("command", choices=list(STAGES), metavar="COMMAND", help="one of the commands below")
+    parser.add_argument("command", metavar="COMMAND", help="one of the commands below")
     commands = "\n".join(f"  {name:<10} {stage.summary}" for name, stage in STAGES.items())
     parser.epilog = f"commands:\n{commands}\n\n`pneumo COMMAND --help` documents the settings of a command."
     command = parser.parse_args(arguments[:1]).command
+    if command not in STAGES:
+        raise UserError(f"no command `{printable(command)}`{did_you_mean(command, STAGES) or '; `pneumo --help` lists them'}")
     stage = STAGES[command]
     parser = command_parser(command, stage)
     config, parsed = sources.load(parser, stage.settings, arguments[1:], brief=not stage.documents_cohort)
-    return _run_stage(command, stage, config, parsed)
+    try:
+        return _run_stage(command, stage, config, parsed)
+    except KeyboardInterrupt as interrupt:
+        if stage.resumes:
+            raise KeyboardInterrupt("run the same command again to resume") from interrupt
+        raise
 
 
 def command_parser(command: str, stage: Stage) -> "Parser":
@@ -100,7 +115,10 @@ def _run_stage(command: str, stage: Stage, config: Any, parsed: argparse.Namespa
     operands = {operand.name: getattr(parsed, operand.name) for operand in stage.operands}
     if stage.module == "train":
         operands = {"recipe": command}
-    return int(module.run(config, Console(highlight=False, soft_wrap=True, markup=False), **operands) or 0)
+    status = int(module.run(config, Console(highlight=False, soft_wrap=True, markup=False), **operands) or 0)
+    # Not when Python ends: an error is handled here.
+    sys.stdout.flush()
+    return status
 
 
 class Parser(argparse.ArgumentParser):
@@ -116,8 +134,11 @@ class Parser(argparse.ArgumentParser):
             raise UserError(f"{message} (`{self.prog} --help` documents the command)")
         if not unknown.startswith("-"):
             raise UserError(f"unexpected argument `{unknown.split()[0]}` (`{self.prog} --help` documents the command)")
-        name = unknown.split()[0].split("=")[0].removeprefix("--")
+        option = unknown.split()[0].split("=")[0]
+        name = option.removeprefix("--")
         commands = [command for command, stage in STAGES.items() if name.split(".")[0] in stage.settings]
         if name not in sources.setting_names():
-            raise UserError(f"unknown setting `--{name}`{sources.nearest_setting(name)}")
+            options = [*self._option_string_actions, *(f"--{setting}" for setting in sources.setting_names())]
+            advice = did_you_mean(option, options) or f"; `{self.prog} --help` lists the options"
+            raise UserError(f"unknown option `{printable(option)}`{advice}")
         raise UserError(f"`--{name}` is not a setting of `{self.prog}`, but of `pneumo {'`, `pneumo '.join(commands)}`")

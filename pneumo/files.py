@@ -35,12 +35,18 @@ def file_sha256(file: Path) -> str:
 
 @contextmanager
 def writing(path: Path, setting: str) -> Iterator[None]:
-    """Turn an OSError into a UserError that names the file, or else `path`, and the setting that chooses another place."""
+    """Turn an OSError into a UserError that names the file, or else `path`, and the setting that chooses another place.
+
+    Of a partial file, whose name says nothing to the user, `path` is named as well.
+    """
     try:
         yield
     except OSError as error:
-        name, problem = printable(error.filename or path), error.strerror or error
-        raise UserError(f"{name}: {problem}; free disk space or grant write permission, or set another {setting}") from error
+        place = path if error.filename is None or _is_partial(str(error.filename)) else error.filename
+        problem = error.strerror or error
+        raise UserError(
+            f"{printable(place)}: {problem}; free disk space or grant write permission, or set another {setting}"
+        ) from error
 
 
 @contextmanager
@@ -97,3 +103,8 @@ def remove_partial(folder: Path, name: str = "*") -> None:
 def _partial(target: Path) -> Path:
     """Where a file or folder is written until it is complete."""
     return target.with_name(f".{target.name}.{os.getpid()}.partial")
+
+
+def _is_partial(name: str) -> bool:
+    """Whether a path is, or lies in, what `_partial` names."""
+    return any(part.startswith(".") and part.endswith(f".{os.getpid()}.partial") for part in Path(name).parts)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pneumo.cli import USER_MISTAKE, command_parser, main
+from pneumo import cli
+from pneumo.cli import BROKEN_PIPE, INTERRUPTED, USER_MISTAKE, command_parser, main
 from pneumo.config import WEIGHTED, Config
 from pneumo.config.sources import load
 from pneumo.stages import STAGES
@@ -85,6 +86,13 @@ def test_help_is_printed_within_two_seconds_and_documents_the_settings_of_the_co
     assert text.count("(default:") == len(names)
     if "weighted" in STAGES[command].settings:
         assert "--weighted.fit.epochs int Passes over the training set, at most. (default: 30)" in text
+
+
+@pytest.mark.parametrize(("command", "group"), [("predict", "referral"), ("serve", "serve"), ("explain", "explain")])
+def test_the_help_of_a_use_of_a_model_begins_with_its_own_settings(command, group):
+    parser = command_parser(command, STAGES[command])
+    load(parser, STAGES[command].settings, OPERANDS.get(command, []), brief=True)
+    assert re.findall(r"^ +--(\w+)\.", parser.format_help(), re.MULTILINE)[0] == group
 
 
 def test_the_help_of_the_median_command_has_at_most_60_settings():
@@ -169,9 +177,13 @@ def test_a_wrong_variable_is_answered_in_one_line(capsys, monkeypatch, variable,
     ("arguments", "message"),
     [
         ([], "the following arguments are required: COMMAND (`pneumo --help` documents the command)"),
-        (["basline"], "invalid choice: 'basline'"),
+        (["basline"], "no command `basline`; did you mean `baseline`?"),
+        (["qqqqqq"], "no command `qqqqqq`; `pneumo --help` lists them"),
+        (["predict", "a.png", "--ouput", "a.csv"], "unknown option `--ouput`; did you mean `--output`?"),
+        (["predict", "a.png", "--modle=2"], "unknown option `--modle`; did you mean `--model`?"),
+        (["predict", "a.png", "-o", "a.csv"], "unknown option `-o`; `pneumo predict --help` lists the options"),
         (["baseline", "/radiographs"], "unexpected argument `/radiographs` (`pneumo baseline --help` documents the command)"),
-        (["baseline", "--baseline.fit.epohs", "3"], "did you mean `baseline.fit.epochs`?"),
+        (["baseline", "--baseline.fit.epohs", "3"], "did you mean `--baseline.fit.epochs`?"),
         (["baseline", "--baseline.fit.epochs", "0"], "setting `baseline.fit.epochs`: input should be greater than 0, got '0'"),
         (["baseline", "--baseline.fit.epochs", "many"], "setting `baseline.fit.epochs`: input should be a valid integer"),
         (["baseline", "--protocol.validation", "random"], "setting `protocol.validation`"),
@@ -185,6 +197,10 @@ def test_a_wrong_variable_is_answered_in_one_line(capsys, monkeypatch, variable,
         (["baseline", "--config", "absent.yaml"], "--config absent.yaml: No such file or directory"),
         (["registry", "show"], "show needs a version, a recipe or `champion`"),
         (["evaluate", "1", "2"], "unexpected argument `2` (`pneumo evaluate --help` documents the command)"),
+        (
+            ["predict", "-", "--model", "exports/absent"],
+            "exports/absent: no such folder; give the folder of an exported bundle",
+        ),
         (["explain"], "the following arguments are required: IMAGE (`pneumo explain --help` documents the command)"),
     ],
 )
@@ -238,7 +254,7 @@ def test_an_operand_may_stand_before_or_after_the_options(arguments):
     ("command", "usage"),
     [
         ("evaluate", "pneumo evaluate [MODEL] [--config FILE]"),
-        ("explain", "pneumo explain IMAGE … [--config FILE]"),
+        ("explain", "pneumo explain IMAGE … [--model MODEL] [--config FILE]"),
         ("registry", "pneumo registry list|show|promote|ui [MODEL] [--json] [--config FILE]"),
         ("baseline", "pneumo baseline [--config FILE]"),
     ],
@@ -259,3 +275,22 @@ def test_names_in_square_brackets_are_printed_as_they_are(
     printed = capsys.readouterr().out
     assert "x[/q] [red]y" in printed
     assert str(tmp_path / "[/b]") in printed
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"), [("baseline", "; run the same command again to resume"), ("audit", ""), ("explain", "")]
+)
+def test_an_interrupted_command_says_how_to_resume_where_it_can(command, advice, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run_stage", interrupt)
+    assert main([command, *OPERANDS.get(command, [])]) == INTERRUPTED
+    assert capsys.readouterr().err == f"pneumo: interrupted{advice}\n"
+
+
+def test_a_closed_pipe_ends_the_command_without_a_message(tmp_path):
+    command = [sys.executable, "-m", "pneumo", "registry", "list", "--json", "--registry.directory", str(tmp_path / "models")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", BROKEN_PIPE)

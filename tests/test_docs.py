@@ -50,7 +50,7 @@ def test_every_command_named_exists_and_the_readme_names_every_command():
     pattern = re.compile(r"`(?:\.venv/bin/)?pneumo ([a-z0-9]+)|^\$ (?:PNEUMO_\S+ )?pneumo ([a-z0-9]+)", re.MULTILINE)
     named = {"".join(match) for match in pattern.findall(TEXT)}
     assert named <= set(STAGES)
-    assert set(STAGES) - {"".join(match) for match in pattern.findall(README.read_text())} == {"fetch"}  # which is `make data`
+    assert set(STAGES) - {"".join(match) for match in pattern.findall(README.read_text())} == set()
 
 
 def test_every_setting_named_exists():
@@ -61,6 +61,12 @@ def test_every_setting_named_exists():
     assert settings
     assert variables
     assert {*options, *settings, *variables} <= set(setting_names())
+
+
+def test_the_guide_lists_every_group_of_settings():
+    table = (ROOT / "docs/configuration.md").read_text().split("## Groups")[1]
+    named = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `")))
+    assert sorted(named) == sorted(Config.model_fields)
 
 
 def test_every_example_takes_only_the_settings_of_its_command():

@@ -35,8 +35,6 @@ class Gradcam(Settings):
 class Explain(Settings):
     """Heatmaps of any radiographs, by several methods side by side."""
 
-    model: str = "champion"
-    """Registered model: a version, a recipe (its newest version) or champion."""
     methods: Annotated[tuple[ExplanationMethod, ...], Field(min_length=1), AfterValidator(different)] = EXPLANATION_METHODS
     """Methods shown, in this order."""
     target: Literal["predicted", "NORMAL", "PNEUMONIA"] = "predicted"

@@ -11,13 +11,6 @@ Format = Literal["keras", "onnx", "litert", "savedmodel"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-class Predict(Settings):
-    """Prediction of any radiographs by a registered or exported model."""
-
-    model: str = "champion"
-    """Registered model: a version, a recipe (its newest version) or champion; or the folder of an exported bundle."""
-
-
 class Referral(Settings):
     """Referral of uncertain decisions to a reader."""
 
@@ -26,7 +19,7 @@ class Referral(Settings):
 
 
 class Serve(Settings):
-    """A page and a JSON API for single radiographs, with the model of `predict.model`."""
+    """A page and a JSON API for single radiographs."""
 
     host: str = "127.0.0.1"
     """Address to listen on. Any other than 127.0.0.1 lets other computers in: there is no login, and no encryption."""

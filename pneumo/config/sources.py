@@ -1,7 +1,6 @@
 """Reading settings: the command line above the environment above a YAML file above the defaults."""
 
 import argparse
-import difflib
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -15,7 +14,7 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 
 from pneumo.config.cohort import BriefCohort
 from pneumo.config.whole import Config
-from pneumo.errors import UserError
+from pneumo.errors import UserError, did_you_mean
 
 AS_JSON = """write a list as JSON, such as '["a", "b"]'; a group of settings has no value itself"""
 
@@ -73,15 +72,14 @@ def setting_names() -> list[str]:
     return _names(Config)
 
 
-def nearest_setting(name: str) -> str:
+def _nearest_setting(name: str) -> str:
     """Suggest the setting whose name is nearest to an unknown one, as the end of a message."""
-    nearest = difflib.get_close_matches(name, setting_names(), n=1)
-    return f"; did you mean `{nearest[0]}`?" if nearest else "; `pneumo COMMAND --help` lists the settings of a command"
+    return did_you_mean(name, setting_names()) or "; `pneumo COMMAND --help` lists the settings of a command"
 
 
 def _only(groups: tuple[str, ...], brief: bool) -> type[BaseSettings]:
-    """A settings class with some fields of `Config`."""
-    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in Config.model_fields.items() if name in groups}
+    """A settings class with some fields of `Config`, in the order of their names: `--help` shows a command's own groups first."""
+    fields: dict[str, Any] = {name: (Config.model_fields[name].annotation, Config.model_fields[name]) for name in groups}
     if brief and "cohort" in fields:
         fields["cohort"] = (BriefCohort, BriefCohort())
     return create_model("CommandSettings", __base__=_Base, **fields)
@@ -97,9 +95,8 @@ def _check_environment() -> None:
     known = {f"{prefix}{name.replace('.', '__').upper()}" for name in setting_names()}
     for variable in os.environ:
         if variable.upper().startswith(prefix) and variable.upper() not in known:
-            nearest = difflib.get_close_matches(variable.upper(), known, n=1)
-            advice = f"did you mean `{nearest[0]}`?" if nearest else "unset it"
-            raise UserError(f"environment variable `{variable}` is not a setting; {advice}")
+            advice = did_you_mean(variable.upper(), known) or "; unset it"
+            raise UserError(f"environment variable `{variable}` is not a setting{advice}")
 
 
 def _check_yaml(path: Path) -> None:
@@ -133,7 +130,7 @@ def _one_line(error: ValidationError) -> str:
 def _message(kind: str, location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
-        return f"unknown setting `{name}`{nearest_setting(name)}"
+        return f"unknown setting `{name}`{_nearest_setting(name)}"
     return f"setting `{name}`: {message[0].lower()}{message[1:]}, got {value!r}"
 
 

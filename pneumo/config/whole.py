@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pneumo.config.adapt import Adapt
 from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
-from pneumo.config.inference import Predict, Referral, Serve
+from pneumo.config.inference import Referral, Serve
 from pneumo.config.protocol import Protocol
 from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, SeededTransferRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
@@ -56,7 +56,6 @@ class Config(BaseSettings):
     gradcam: Gradcam = Gradcam()
     explain: Explain = Explain()
     heatmaps: Heatmaps = Heatmaps()
-    predict: Predict = Predict()
     referral: Referral = Referral()
     serve: Serve = Serve()
     lots: Lots = Lots()

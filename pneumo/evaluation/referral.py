@@ -33,15 +33,6 @@ class Referral(Result):
     chosen_on: str = "shifted validation"
     """Radiographs that criterion and cutoff were chosen on, as a phrase."""
 
-    @property
-    def reason(self) -> str:
-        """Why a decision below the cutoff is referred."""
-        if self.cutoff is None:
-            return f"on {self.chosen_on}, no decisions of this model have an error rate of {self.most_errors:.0%} or less"
-        if self.criterion == "spread":
-            return "the networks of the ensemble disagree too much"
-        return "the probability is too near to the threshold"
-
     def referred(self, certainty: Certainty) -> npt.NDArray[np.bool_]:
         """Return whether decisions of these certainties, (N,), are referred, (N,)."""
         return np.ones(certainty.shape, bool) if self.cutoff is None else certainty < self.cutoff

@@ -25,12 +25,13 @@ from pneumo.figures.heatmap import overlay, scale_to_maximum
 from pneumo.files import printable, write_atomically, writing
 from pneumo.inference.dicom_origin import UTF_8, Origin, read_origin
 from pneumo.inference.dicom_report import measurement_report
-from pneumo.inference.heatmaps import TRAINED_ON_PHANTOMS, Explained, Heatmaps, in_words
+from pneumo.inference.heatmaps import Explained, Heatmaps, in_words
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
 from pneumo.inference.sources import RadiographSource
-from pneumo.inference.specification import Specification
+from pneumo.inference.specification import TRAINED_ON_PHANTOMS, Specification
 from pneumo.radiographs.errors import warnings_of_decoders
+from pneumo.results.formatting import counted, listed
 
 SETTING = "--dicom-out"
 RESEARCH_USE = "Research use only, not a medical device"
@@ -58,13 +59,18 @@ class DicomWriter:
         self.skipped = 0
         """Radiographs without output: of another format, or without what a reference to them needs."""
 
-    @property
-    def summary(self) -> str:
-        """What was written, as one line."""
-        without = (
-            f"; none for {self.skipped} that are not DICOM, or lack valid UIDs of study, series and image" if self.skipped else ""
-        )
-        return f"DICOM files of {self.written} radiographs in {printable(self._folder)}{without}"
+    def summary(self, predicted: int) -> str:
+        """Say in one line for how many of all predicted radiographs there are files, and why not for the others."""
+        written = f"DICOM files of {counted(self.written, 'radiograph')} in {printable(self._folder)}"
+        refused = predicted - self.written - self.skipped
+        reasons = {
+            "that are not DICOM, or lack valid UIDs of study, series and image": self.skipped,
+            "that cannot be used": refused,
+        }
+        without = listed([f"{count} {reason}" for reason, count in reasons.items() if count] or ["any"])
+        if not self.written:
+            return f"No DICOM files: none for {without}"
+        return f"{written}; none for {without}" if self.written < predicted else written
 
     def write(self, source: RadiographSource, prepared: Prepared, prediction: Prediction) -> None:
         """Write the objects of one radiograph that the network saw.

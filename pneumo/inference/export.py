@@ -64,7 +64,7 @@ def export(folder: Path, format_: Format, registered: Registered, radiographs: R
     with writing(folder, "--output"), replace_folder(folder) as partial:
         bundle = write_bundle(partial, format_, registered, radiographs)
         printed = run_snippet(format_, partial, radiographs.example)
-        (partial / README).write_text(readme(bundle, printed), encoding="utf-8")
+        (partial / README).write_text(readme(bundle, printed, radiographs.example), encoding="utf-8")
     return bundle
 
 

@@ -13,15 +13,16 @@ from pneumo.explain.activations import Label
 from pneumo.explain.cam import resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.figures.side_by_side import Row, draw
-from pneumo.files import write_atomically, writing
+from pneumo.files import printable, write_atomically, writing
 from pneumo.inference.network import KerasNetwork
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
+from pneumo.inference.sources import RadiographSource
+from pneumo.inference.specification import TRAINED_ON_PHANTOMS
 from pneumo.radiographs.decode import decode_opened, decode_opened_at_height
 from pneumo.radiographs.radiograph import open_content
 
 PICTURE_HEIGHT_PX = 320
-TRAINED_ON_PHANTOMS = "the model was trained on synthetic phantom radiographs: this says nothing about patients"
 _NAME_LENGTH = 40
 
 
@@ -102,6 +103,33 @@ def write_picture(folder: Path, setting: str, predictor: Predictor, prediction: 
     with writing(picture, setting):
         write_atomically(picture, draw([Row(explained.radiograph, title, maps)], TRAINED_ON_PHANTOMS if model.synthetic else None))
     return picture
+
+
+class PictureWriter:
+    """Draws predicted radiographs with their heatmaps as PNG files in a folder."""
+
+    def __init__(self, folder: Path, predictor: Predictor, heatmaps: Heatmaps, method: config.ExplanationMethod) -> None:
+        self._folder, self._predictor = folder, predictor
+        self._heatmaps, self._method = heatmaps, method
+        self.written = 0
+        """Radiographs that were drawn."""
+
+    def write(self, source: RadiographSource, prepared: Prepared, prediction: Prediction) -> None:
+        """Draw a radiograph that the network saw.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        explained = self._heatmaps.explain(source.read(), prepared, prediction, [self._method])
+        write_picture(self._folder, "--heatmaps", self._predictor, prediction, explained)
+        self.written += 1
+
+    def summary(self, predicted: int) -> str:
+        """Say in one line how many of all predicted radiographs were drawn."""
+        if not self.written:
+            return "No heatmaps: the network saw no radiograph"
+        others = f" of {predicted}" if self.written < predicted else ""
+        return f"Heatmaps of {self.written}{others} radiograph{'s' if predicted > 1 else ''} in {printable(self._folder)}"
 
 
 def in_words(prediction: Prediction) -> str:

@@ -1,5 +1,6 @@
 """Loading of a model with what its predictions need, from the registry or from an exported bundle."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from pneumo.errors import UserError
 from pneumo.evaluation.frontal_detector import FrontalDetector
 from pneumo.evaluation.referral import Referral, certainties, choose_referral, wrong_decisions
 from pneumo.files import printable
-from pneumo.inference.bundle import MODEL, read_bundle, read_detector
+from pneumo.inference.bundle import MODEL, RECORD, read_bundle, read_detector
 from pneumo.inference.network import KerasNetwork, Network, OnnxNetwork
 from pneumo.inference.specification import Specification
 from pneumo.results.adaptation import AdaptedRecord
@@ -61,6 +62,26 @@ def _specification(record: AnyRecord, version: int, model_sha256: str, referral:
         temperature=record.temperature,
         referral=referral,
     )
+
+
+def bundle_folder(model: str | int | os.PathLike[str]) -> Path | None:
+    """Return the folder of the bundle that a model is named by; None where it is the name of a registered model.
+
+    Raises:
+        UserError: a path that is not the folder of a bundle.
+    """
+    folder = Path(str(model))
+    if (folder / RECORD).is_file():
+        return folder
+    if folder.is_dir():
+        bundles = sorted(file.parent for file in folder.glob(f"*/{RECORD}"))
+        problem = f"no exported bundle, for it has no {RECORD}"
+        advice = f"give a folder that `pneumo export` wrote{f', such as {printable(bundles[0])}' if bundles else ''}"
+    elif isinstance(model, int | str) and folder.name == str(model):
+        return None
+    else:
+        problem, advice = "no such folder", "give the folder of an exported bundle"
+    raise UserError(f"{printable(folder)}: {problem}; {advice}, or the version of a registered model, its recipe or champion")
 
 
 def load_bundle(folder: Path) -> Loaded:

@@ -28,22 +28,30 @@ def to_row(prediction: Prediction, specification: Specification) -> Row:
     return {**asdict(prediction), "model": specification.name, "model_sha256": specification.model_sha256}
 
 
+def check_output(output: Path) -> None:
+    """Refuse a path that no table can be written to.
+
+    Raises:
+        UserError: it is a folder, or has a suffix other than SUFFIXES.
+    """
+    if output.suffix.lower() not in SUFFIXES or output.is_dir():
+        raise UserError(f"--output {printable(output)}: give a file named {', '.join(f'*{suffix}' for suffix in SUFFIXES)}")
+
+
 class Journal:
     """The rows of an unfinished output, appended as JSON Lines beside it, so that a killed run can be continued."""
 
     def __init__(self, output: Path, specification: Specification, *, resume: bool) -> None:
-        """Open the journal; with `resume` the rows that this model has already written are kept.
+        """Open the journal of an output with one of SUFFIXES; with `resume` the rows that were already written are kept.
 
         Raises:
-            UserError: a suffix other than SUFFIXES.
+            UserError: it cannot be written, or with `resume`: another model has written the rows.
         """
-        if output.suffix.lower() not in SUFFIXES:
-            raise UserError(f"{printable(output)}: name it {', '.join(f'*{suffix}' for suffix in SUFFIXES)}")
         self._output, self._file = output, output.with_name(f"{output.name}.partial")
         self._specification = specification
         self.done: set[str] = set()
         """Paths whose rows are kept."""
-        with writing(self._file, "--output"):
+        with writing(self._output, "--output"):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with open_atomically(self._file) as stream:
                 for row in self._kept() if resume else ():
@@ -52,9 +60,12 @@ class Journal:
 
     @contextmanager
     def appending(self) -> Iterator[IO[bytes]]:
-        """The journal, open for `append`."""
-        with writing(self._file, "--output"), self._file.open("ab") as stream:
-            yield stream
+        """The journal, open for `append`; an interruption within says how to continue."""
+        with writing(self._output, "--output"), self._file.open("ab") as stream:
+            try:
+                yield stream
+            except KeyboardInterrupt as interrupt:
+                raise KeyboardInterrupt(f"add --resume to continue from {printable(self._file)}") from interrupt
 
     def append(self, stream: IO[bytes], row: Row) -> None:
         """Write a row, so that it survives when the process is killed."""
@@ -69,14 +80,21 @@ class Journal:
         self._file.unlink()
 
     def _kept(self) -> Iterator[Row]:
-        """Rows of the journal, or else of the output, that this model wrote; files that could not be read are tried again."""
+        """Rows of the journal, or else of the output; files that could not be read are tried again."""
         if self._file.exists():
-            rows = _rows(self._file)
+            file, rows = self._file, _rows(self._file)
         elif self._output.exists():
-            rows = _rows_of_output(self._output)
+            file, rows = self._output, _rows_of_output(self._output)
         else:
             return
-        yield from (row for row in rows if row["model_sha256"] == self._specification.model_sha256 and row["sha256"])
+        for row in rows:
+            if row["model_sha256"] != self._specification.model_sha256:
+                raise UserError(
+                    f"--resume: {printable(file)} has rows of another model, {printable(row['model'])}, and not of "
+                    f"{self._specification.name}: give that --model or another --output, or start anew without --resume"
+                )
+            if row["sha256"]:
+                yield row
 
 
 def write_csv(rows: Iterable[Row], stream: TextIO) -> None:
@@ -89,7 +107,8 @@ def write_csv(rows: Iterable[Row], stream: TextIO) -> None:
 
 
 def _write_csv(rows: Iterable[Row], stream: IO[bytes]) -> None:
-    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    # Names of files may be no UTF-8: they are written as they are.
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="", write_through=True)
     write_csv(rows, text)
     text.detach()
 
@@ -132,7 +151,7 @@ def _rows_of_output(output: Path) -> Iterator[Row]:
         if suffix == ".jsonl":
             yield from _rows(output)
         elif suffix == ".csv":
-            with output.open(encoding="utf-8", newline="") as stream:
+            with output.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
                 yield from map(_row_of_cells, csv.DictReader(stream))
         else:
             from pyarrow import parquet  # noqa: PLC0415

@@ -12,12 +12,13 @@ import numpy as np
 
 from pneumo import config
 from pneumo.evaluation.referral import Certainty, margin
-from pneumo.inference.loading import Loaded, load_bundle, load_registered
+from pneumo.inference.loading import Loaded, bundle_folder, load_bundle, load_registered
 from pneumo.inference.network import Outputs
 from pneumo.inference.prepare import Preparation, Prepared, prepare
 from pneumo.inference.sources import RadiographSource, of_file
 
 Decision = Literal["NORMAL", "PNEUMONIA", "referred", "refused"]
+Radiograph = str | os.PathLike[str] | RadiographSource
 BATCH_SIZE = 32
 # The network takes the rest: with a thread more, threads of both would wait for one another.
 _DECODING_THREADS = max(1, (os.cpu_count() or 2) - 1)
@@ -67,7 +68,7 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        model: str | os.PathLike[str] = "champion",
+        model: str | int | os.PathLike[str] = "champion",
         *,
         registry: str | os.PathLike[str] | config.Registry = "models",
         referral: config.Referral = config.Referral(),  # noqa: B008 - frozen
@@ -77,7 +78,7 @@ class Predictor:
         """Load a registered model, or the folder that `pneumo export` wrote.
 
         Args:
-            model: a version, a recipe (its newest version), or "champion"; or the folder of a bundle.
+            model: a version, a recipe (its newest model, or newest ensemble of seeds), or "champion"; or the folder of a bundle.
             registry: folder of the registry, or its settings.
             referral: how many errors are accepted of those that are not referred; a bundle has its own.
             dicom: modalities and views that are accepted.
@@ -86,19 +87,23 @@ class Predictor:
         Raises:
             UserError: there is no such model, or it is damaged.
         """
-        if Path(model).is_dir():
-            return cls(load_bundle(Path(model)), dicom=dicom, key=key)
+        if folder := bundle_folder(model):
+            return cls(load_bundle(folder), dicom=dicom, key=key)
         at = registry if isinstance(registry, config.Registry) else config.Registry(directory=Path(registry))
         loaded = load_registered(at, str(model), referral)
         return cls(loaded, dicom=dicom, key=key)
 
-    def predict(self, radiographs: Iterable[str | os.PathLike[str] | RadiographSource]) -> Iterator[Prediction]:
-        """Predict any number of radiographs in constant memory, in order; files that cannot be used are refused, never raised.
+    def predict(self, radiographs: Radiograph | Iterable[Radiograph]) -> Iterator[Prediction]:
+        """Predict one radiograph or any number in constant memory, in order; what cannot be used is refused, never raised.
 
         Radiographs are decoded in threads while the network scores others.
+
+        Args:
+            radiographs: paths of files, not of folders or archives.
         """
+        several = [radiographs] if isinstance(radiographs, str | os.PathLike | RadiographSource) else radiographs
         for batch in self.predict_batches(
-            radiograph if isinstance(radiograph, RadiographSource) else of_file(Path(radiograph)) for radiograph in radiographs
+            radiograph if isinstance(radiograph, RadiographSource) else of_file(Path(radiograph)) for radiograph in several
         ):
             for _, _, prediction in batch:
                 yield prediction
@@ -170,7 +175,7 @@ class Predictor:
         if refused:
             decision, reason = "refused", NOT_FRONTAL
         elif referred:
-            decision, reason = "referred", specification.referral.reason
+            decision, reason = "referred", specification.referral_reason
         return Prediction(
             radiograph.name,
             radiograph.sha256,

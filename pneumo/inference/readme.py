@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pneumo.config import Format
 from pneumo.errors import UserError
+from pneumo.files import file_sha256
 from pneumo.inference.bundle import INT8_MODEL, MODEL, RECORD, Bundle, Int8
 from pneumo.report.cards import INTENDED_USES, OUT_OF_SCOPE_USES
 from pneumo.results.formatting import interval, percent, rounded
@@ -29,11 +30,14 @@ for prediction in predictor.predict(sys.argv[1:]):
 """
 _DECODE = """\
 bundle = json.loads(Path("{record}").read_text())
-pixels = decode(Path(sys.argv[1]), bundle["image_size_px"], bundle["resize"])
+try:
+    pixels = decode(Path(sys.argv[1]), bundle["image_size_px"], bundle["resize"])
+except UnreadableError as error:
+    sys.exit(f"refused: {error}")
 images = pixels[None, ..., None].astype(np.float32)
 """
 _DECIDE = """\
-score = float(outputs["probability"][0, 0])  # before temperature scaling, as the threshold is
+score = float(outputs["probability"][0, 0])  # before temperature scaling, as the threshold in {record} is
 print(score, bundle["class_names"][score >= bundle["threshold"]])
 """
 _LITERT = f"""\
@@ -45,6 +49,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from pneumo.radiographs.decode import decode
+from pneumo.radiographs.errors import UnreadableError
 
 {_DECODE}
 interpreter = Interpreter("{{model}}")
@@ -59,6 +64,7 @@ import numpy as np
 import tensorflow as tf
 
 from pneumo.radiographs.decode import decode
+from pneumo.radiographs.errors import UnreadableError
 
 {_DECODE}
 model = tf.saved_model.load("{{model}}")
@@ -87,13 +93,14 @@ def run_snippet(format_: Format, folder: Path, radiograph: Path) -> str:
     return done.stdout.strip()
 
 
-def readme(bundle: Bundle, printed: str) -> str:
+def readme(bundle: Bundle, printed: str, example: Path) -> str:
     """Return the README of a bundle, in Markdown.
 
     Args:
         printed: what the snippet printed.
+        example: radiograph that it was run on, which is named by its hash: its path may identify a patient.
     """
-    size, temperature = bundle.image_size_px, bundle.temperature
+    size = bundle.image_size_px
     return f"""\
 # {bundle.name}, {bundle.format}
 
@@ -102,16 +109,20 @@ predictions need. For research; not a medical device.
 
 ## Use
 
-In this folder, as `python predict.py RADIOGRAPH`; run after the export on a radiograph of the cohort, it printed `{printed}`.
+Save this as `predict.py` in this folder, and run `python predict.py RADIOGRAPH` there, with any frontal chest radiograph.
+{_needs(bundle.format)}
 
 ```python
 {snippet(bundle.format)}```
-{_alone(bundle.format)}
+
+After the export it was run on a radiograph of the cohort, whose SHA-256 begins with `{file_sha256(example)[:12]}`,
+and printed `{printed}`.
+{_refusal(bundle.format)}
 ## Input and outputs
 
 - Input `radiograph`: float32 (N, {size}, {size}, 1), grey values in 0..255, white high; resize: {bundle.resize}.
-- `probability`: (N, 1), of {bundle.class_names[1]}, before temperature scaling.
-  Its threshold is {bundle.threshold:.6g}, the temperature {"none" if temperature is None else f"{temperature:.6g}"}.
+- `probability`: (N, 1), of {bundle.class_names[1]}, before temperature scaling: what `pneumo predict` calls `score`.
+  Its threshold is {bundle.threshold:.6g}{_on_the_calibrated(bundle)}.
 - `features`: (N, D), the input of the logit layer.
 - `spread`, of ensembles alone: (N, 1), standard deviation of the members' logits.
 
@@ -204,9 +215,32 @@ def _int8(int8: Int8 | None) -> str:
     )
 
 
-def _alone(format_: Format) -> str:
-    if format_ == "onnx":
-        return "\nThis needs neither TensorFlow nor a registry, but the package onnxruntime.\n"
+def _needs(format_: Format) -> str:
+    """Which packages the snippet needs."""
+    needs = {
+        "keras": "It needs pneumo.",
+        "onnx": "It needs pneumo and onnxruntime, but neither TensorFlow, Keras nor MLflow.",
+        "litert": "It needs pneumo, which decodes the radiograph, and ai-edge-litert.",
+        "savedmodel": "It needs pneumo, which decodes the radiograph, and TensorFlow.",
+    }
+    return needs[format_]
+
+
+def _refusal(format_: Format) -> str:
+    """What the snippet leaves out of what `pneumo predict` does."""
     if format_ in {"litert", "savedmodel"}:
-        return "\nThe snippet neither refuses nor refers; bundles in the formats keras and onnx do, with `pneumo predict`.\n"
+        return (
+            "It refuses only what cannot be read, and refers nothing: for all that `pneumo predict` does, export the model in the\n"
+            "format keras or onnx.\n"
+        )
     return ""
+
+
+def _on_the_calibrated(bundle: Bundle) -> str:
+    """What the threshold is after temperature scaling."""
+    if bundle.temperature is None:
+        return "; without a temperature, `pneumo predict` has it as its `probability` as well"
+    return (
+        f", which is {bundle.calibrated_threshold:.3f} on the calibrated `probability` of `pneumo predict`:\n"
+        f"  the logit of that is the logit of this, divided by the temperature, {bundle.temperature:.6g}"
+    )

@@ -45,9 +45,11 @@ def connect(uri: str) -> Any:
 @contextmanager
 def as_user_error(location: str) -> Iterator[None]:
     """Turn errors of the file system, the network and MLflow into a UserError that names the registry."""
+    # Not in the clause below: after Ctrl-C during the import, MLflow would be imported again and fail in its middle.
+    mlflow = import_mlflow()
     try:
         yield
-    except (import_mlflow().MlflowException, OSError) as error:
+    except (mlflow.MlflowException, OSError) as error:
         raise UserError(
             f"The model registry {location} failed: check that it can be reached, read and written ({one_line(error)})"
         ) from error

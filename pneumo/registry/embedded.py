@@ -47,9 +47,10 @@ def open_folder(directory: Path) -> Any:
     """
     path, location = directory / DATABASE, (directory / ARTIFACTS).as_uri()
     _check_integrity(path)
+    mlflow = import_mlflow()
     try:
         client = connect(uri(directory))
-    except import_mlflow().MlflowException as error:
+    except mlflow.MlflowException as error:
         if "database schema" not in error.message:
             raise
         remedy = f"back it up, then run `mlflow db upgrade '{uri(directory)}'`"

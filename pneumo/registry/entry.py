@@ -1,5 +1,6 @@
 """Registered models as the registry lists them: read from the tags of MLflow's model versions."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pneumo.errors import did_you_mean
 from pneumo.results.adaptation import AdaptedRecord
 from pneumo.results.model import ModelRecord
 from pneumo.results.registered import RegisteredRecord
@@ -79,3 +81,24 @@ def read_entry(version: Any, aliases: Mapping[int, Sequence[str]]) -> Entry | Un
     except ValidationError as error:
         fields = ", ".join(str(problem["loc"][0]) for problem in error.errors())
         return UnreadableEntry(number, tags.get("recipe", "the model"), own, tags.get("data_fingerprint"), fields)
+
+
+def find_entry(listing: Sequence[Entry | UnreadableEntry], reference: str) -> Entry | UnreadableEntry | None:
+    """Return the newest model of this version, alias or recipe; None where there is none.
+
+    A recipe that is trained from several seeds stands for its newest ensemble, or without one for the newest model of a seed.
+    """
+    of_a_seed = re.compile(rf"{re.escape(reference)}-seed-\d+")
+    matches = (
+        lambda entry: reference in (str(entry.version), entry.recipe, *entry.aliases),
+        lambda entry: entry.recipe == f"{reference}-ensemble",
+        lambda entry: of_a_seed.fullmatch(entry.recipe) is not None,
+    )
+    return next((entry for match in matches for entry in reversed(listing) if match(entry)), None)
+
+
+def describe_entries(listing: Sequence[Entry | UnreadableEntry], unknown: str) -> str:
+    """Say which models there are, and which of them may be meant by an unknown name, as the end of a message."""
+    existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in listing)
+    names = {name for entry in listing for name in (entry.recipe, entry.recipe.removesuffix("-ensemble"), *entry.aliases)}
+    return f"there are {existing}{did_you_mean(unknown, sorted(names))}"

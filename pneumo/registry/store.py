@@ -12,11 +12,11 @@ import pandas as pd
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.stored_arrays import StoredArrays
-from pneumo.files import file_sha256
+from pneumo.files import file_sha256, printable
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error, import_mlflow, one_line
-from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, read_entry, tags_of
+from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, describe_entries, find_entry, read_entry, tags_of
 from pneumo.registry.stored_results import (
     AnyExperiment,
     load_adaptations,
@@ -40,6 +40,7 @@ Arrays = TypeVar("Arrays", bound=StoredArrays)
 MODEL_NAME = "pneumonia-classifier"
 BY_NAME = f"name = '{MODEL_NAME}'"
 CHAMPION = "champion"
+NO_MODEL_REMEDY = "run `make train` first, or give the folder of another registry with --registry.directory"
 
 
 class Registry:
@@ -137,22 +138,24 @@ class Registry:
         """List the models that were adapted from a model, the newest last."""
         return [other for other in self.entries() if other.parent_version == entry.version]
 
-    def get(self, reference: str) -> Entry:
+    def get(self, reference: str | int) -> Entry:
         """Look up a model by its version, by "champion", or by its recipe, of which the newest is returned.
+
+        A recipe that is trained from several seeds stands for its newest ensemble, or without one for the newest model of a seed.
 
         Raises:
             UserError: there is none, or this version of the package cannot read it.
         """
-        listing = self._listing()
-        for entry in reversed(listing):
-            if reference in (str(entry.version), entry.recipe, *entry.aliases):
-                if isinstance(entry, UnreadableEntry):
-                    raise UserError(self._refusal(entry))
-                return entry
+        listing, name = self._listing(), str(reference)
+        entry = find_entry(listing, name)
+        if isinstance(entry, UnreadableEntry):
+            raise UserError(self._refusal(entry))
+        if entry is not None:
+            return entry
         if not listing:
-            raise UserError(f"No model is registered in {self._location} yet: run `make train` first")
-        existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in listing)
-        raise UserError(f"No model `{reference}` in {self._location}: name a version, a recipe or champion; there are {existing}")
+            raise UserError(f"No model is registered in {self._location} yet: {NO_MODEL_REMEDY}")
+        advice = f"name a version, a recipe or champion; {describe_entries(listing, name)}"
+        raise UserError(f"No model `{printable(name)}` in {self._location}: {advice}")
 
     def record(self, entry: Entry) -> ModelRecord:
         """Load the record of a trained model."""
@@ -227,7 +230,7 @@ class Registry:
                     f"train {entry.recipe} again ({one_line(error)})"
                 ) from error
 
-    def promote(self, reference: str) -> Entry:
+    def promote(self, reference: str | int) -> Entry:
         """Make a model the champion in place of the current one."""
         entry = self.get(reference)
         with as_user_error(self._location):
@@ -252,7 +255,7 @@ class Registry:
             raise UserError(f"The registry is at {self._location}: open that in a browser")
         # Also updates the stored locations of a folder that was moved.
         if not self._listing():
-            raise UserError(f"No model is registered in {self._location} yet: run `make train` first")
+            raise UserError(f"No model is registered in {self._location} yet: {NO_MODEL_REMEDY}")
         # One worker: each takes seconds to start and half a gigabyte of memory.
         server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
         directory = self._backend.directory

@@ -73,6 +73,11 @@ def per_hundred(share: Estimate) -> str:
     return _whole(share.value) + ends
 
 
+def counted(count: int, noun: str) -> str:
+    """Format a count of things: 1 radiograph, 2 radiographs."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def times(count: int) -> str:
     """Format a count of events: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")

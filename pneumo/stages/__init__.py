@@ -42,6 +42,8 @@ class Stage(NamedTuple):
     module: str | None = None
     """Module that runs it; None: the one with the command's name."""
     operands: tuple[Operand, ...] = ()
+    resumes: bool = False
+    """Whether the same command continues what was interrupted."""
     documents_cohort: bool = False
     """Whether `--help` documents how a cohort is read, which the other commands accept without showing it."""
 
@@ -56,13 +58,19 @@ REGISTRY = (*COHORT, "registry")
 RECIPES = {name: field.description for name, field in Config.model_fields.items() if issubclass(type(field.default), Recipe)}
 """What each recipe trains, by its name, which is also its command."""
 
+_REGISTERED_MODEL = "a version, a recipe (its newest model, or newest ensemble of seeds), or champion"
 _REGISTRY_OPERANDS = (
     Operand("action", "what to do", choices=("list", "show", "promote", "ui")),
-    Operand("reference", "show, promote: a version, a recipe, or champion", "MODEL", number="?"),
+    Operand("reference", f"show, promote: {_REGISTERED_MODEL}", "MODEL", number="?"),
     Operand("as_json", "list, show: print JSON", flag="--json"),
 )
-_EVALUATED_MODEL = Operand(
-    "reference", "a version, a recipe (its newest version), or champion (the default)", "MODEL", number="?", default="champion"
+_EVALUATED_MODEL = Operand("reference", f"{_REGISTERED_MODEL}, which is the default", "MODEL", number="?", default="champion")
+_MODEL = Operand(
+    "model",
+    f"{_REGISTERED_MODEL}, which is the default; or the folder of an exported bundle",
+    "MODEL",
+    default="champion",
+    flag="--model",
 )
 
 # In the order in which they are run.
@@ -72,33 +80,45 @@ STAGES = {
         "Index and check the cohort, and decode it into the pixel caches.", (*COHORT, *RECIPES), documents_cohort=True
     ),
     "audit": Stage("Look for leakage between the splits and for acquisition shortcuts.", (*REGISTRY, "audit", "report")),
-    **{name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train") for name, networks in RECIPES.items()},
+    **{
+        name: Stage(f"Train, evaluate and register {networks}.", (*REGISTRY, name), "train", resumes=True)
+        for name, networks in RECIPES.items()
+    },
     "ensemble": Stage(
         "Register the mean of several models' logits as a model.",
         REGISTRY,
-        operands=(Operand("references", "a version, or a recipe (its newest version)", "MODEL", number="+"),),
+        operands=(Operand("references", "a version, or a recipe (its newest model)", "MODEL", number="+"),),
     ),
-    "heads": Stage("Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search")),
-    "hpo": Stage("Search learning rate and dropout with BayesSearchCV, and register the best network.", (*REGISTRY, "hpo")),
+    "heads": Stage(
+        "Search the hyper-parameters of the head of resnet50, layer by layer.", (*REGISTRY, "resnet50", "head_search"), resumes=True
+    ),
+    "hpo": Stage(
+        "Search learning rate and dropout with BayesSearchCV, and register the best network.", (*REGISTRY, "hpo"), resumes=True
+    ),
     "crossval": Stage(
-        "Cross-validate one recipe within the train split.", (*REGISTRY, "crossval", "baseline", "weighted", "resnet50")
+        "Cross-validate one recipe within the train split.",
+        (*REGISTRY, "crossval", "baseline", "weighted", "resnet50"),
+        resumes=True,
     ),
     "ablate": Stage(
-        "Train variants of a recipe and compare them: plain networks, or leave-one-out.", (*REGISTRY, "ablate", "robust")
+        "Train variants of a recipe and compare them: plain networks, or leave-one-out.",
+        (*REGISTRY, "ablate", "robust"),
+        resumes=True,
     ),
     "gradcam": Stage("Draw heatmaps of each model's mistakes on the test split.", (*REGISTRY, "gradcam", "lots", "report")),
-    "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report")),
-    "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
+    "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report"), resumes=True),
+    "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report"), resumes=True),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",
-        ("registry", "explain", "lots", "report"),
-        operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"),),
+        ("explain", "lots", "report", "registry"),
+        operands=(Operand("radiographs", "image file of a radiograph", "IMAGE", kind=Path, number="+"), _MODEL),
     ),
     "predict": Stage(
         "Predict any radiographs with a registered or exported model, as a table.",
-        ("cohort", "registry", "predict", "referral", "gradcam", "lots"),
+        ("referral", "gradcam", "lots", "registry", "cohort"),
         operands=(
             Operand("paths", "radiograph, folder, archive or manifest; - for a list on standard input", "PATH", number="+"),
+            _MODEL,
             Operand(
                 "output",
                 "table to write, by its suffix CSV, JSON Lines or Parquet; none: CSV on standard output",
@@ -120,11 +140,12 @@ STAGES = {
     ),
     "serve": Stage(
         "Serve a page and a JSON API for single radiographs, on this computer.",
-        ("cohort", "registry", "predict", "referral", "serve", "lots"),
+        ("serve", "referral", "lots", "registry", "cohort"),
+        operands=(_MODEL,),
     ),
     "export": Stage(
         "Write a registered model as a folder that needs no registry, and verify it.",
-        (*REGISTRY, "referral"),
+        ("referral", *REGISTRY),
         operands=(
             _EVALUATED_MODEL,
             Operand(

@@ -113,6 +113,6 @@ def _print(bundle: Bundle, folder: Path, console: Console) -> None:
         )
     console.print("  the snippet of README.md was run. For research; not a medical device.")
     if bundle.format in {"keras", "onnx"}:
-        console.print(f"Next: pneumo predict PATH --predict.model {folder}", markup=False)
+        console.print(f"Next: pneumo predict PATH --model {folder}", markup=False)
     else:
         console.print(f"Next: {folder / 'README.md'} says how to run it", markup=False)

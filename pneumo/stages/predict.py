@@ -2,9 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,18 +12,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pneumo.cohort.pseudonyms import load_key
 from pneumo.config import Config, ExplanationMethod
 from pneumo.errors import UserError
-from pneumo.inference.heatmaps import TRAINED_ON_PHANTOMS, Heatmaps, write_picture
-from pneumo.inference.output import Journal, Row, to_row, write_csv
+from pneumo.files import printable
+from pneumo.inference.heatmaps import Heatmaps, PictureWriter
+from pneumo.inference.output import Journal, Row, check_output, to_row, write_csv
 from pneumo.inference.predictor import Prediction, Predictor
 from pneumo.inference.prepare import Prepared
-from pneumo.inference.sources import RadiographSource, radiographs
+from pneumo.inference.sources import RadiographSource, RadiographSources
+from pneumo.results.formatting import counted
 
 if TYPE_CHECKING:
     from pneumo.inference.dicom_output import DicomWriter
 
 REFUSED_STATUS = 3
-Extra = Callable[[RadiographSource, Prepared, Prediction], object]
-"""Writes something else of a radiograph that the network saw."""
+
+
+class Writer(Protocol):
+    """Writes something else than the table of radiographs that the network saw."""
+
+    def write(self, source: RadiographSource, prepared: Prepared, prediction: Prediction) -> None:
+        """Write what is wanted of one radiograph."""
+
+    def summary(self, predicted: int) -> str:
+        """Say in one line what was written, given the number of all radiographs."""
+
+
+class Job(NamedTuple):
+    """What predicts, and what is written and counted of each radiograph."""
+
+    predictor: Predictor
+    writers: Sequence[Writer]
+    console: Console
+    decisions: Counter[str]
+    """Number of radiographs by decision."""
 
 
 def run(
@@ -31,6 +51,7 @@ def run(
     console: Console,
     *,
     paths: Sequence[str],
+    model: str,
     output: Path | None,
     heatmaps: Path | None,
     dicom_out: Path | None,
@@ -47,59 +68,58 @@ def run(
     """
     # Standard output is for the table.
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    predictor = Predictor.load(
-        config.predict.model,
-        registry=config.registry,
-        referral=config.referral,
-        dicom=config.cohort.dicom,
-        key=load_key(config.cohort.cache_dir),
-    )
-    model = predictor.specification
-    console.print(f"{model.name}, threshold {model.calibrated_threshold:.3f}. For research; not a medical device.", markup=False)
-    if model.synthetic:
-        console.print(f"Note: {TRAINED_ON_PHANTOMS}.")
-    extras, dicom_writer = _extras(predictor, config, heatmaps, dicom_out)
-    if dicom_writer is not None:
-        console.print(f"Note: {dicom_writer.NOTE}.")
-    sources = radiographs(paths, config.cohort, sys.stdin)
-    counts: Counter[str] = Counter()
+    # Before the model is loaded, which takes seconds.
+    _check_outputs(output, {"--heatmaps": heatmaps, "--dicom-out": dicom_out}, resume=resume)
+    sources = RadiographSources(paths, config.cohort, sys.stdin)
+    predictor = _load(model, config, console)
+    job = Job(predictor, _writers(predictor, config, heatmaps, dicom_out, console), console, Counter())
+    kept = 0
     if output is None:
-        write_csv(_predicted(predictor, sources, extras, counts, console), sys.stdout)
+        write_csv(_rows(job, sources, frozenset()), sys.stdout)
     else:
-        journal = Journal(output, model, resume=resume)
-        remaining = (source for source in sources if source.name not in journal.done)
+        journal = Journal(output, predictor.specification, resume=resume)
+        kept = len(journal.done)
         with journal.appending() as stream:
-            for row in _predicted(predictor, remaining, extras, counts, console):
+            for row in _rows(job, sources, journal.done):
                 journal.append(stream, row)
         journal.finish()
-    _summarize(counts, output, heatmaps, console)
-    if dicom_writer is not None:
-        console.print(dicom_writer.summary, markup=False)
-    return REFUSED_STATUS if strict and counts["refused"] else 0
+    _summarize(job, kept, sources.skipped, paths)
+    if output is not None:
+        console.print(f"Table in {printable(output)}")
+    return REFUSED_STATUS if strict and job.decisions["refused"] else 0
 
 
-def _extras(
-    predictor: Predictor, config: Config, heatmaps: Path | None, dicom_out: Path | None
-) -> tuple[list[Extra], "DicomWriter | None"]:
-    """Writers of the heatmaps and DICOM files that are wanted, and that of DICOM files again, which counts."""
+def _check_outputs(output: Path | None, folders: dict[str, Path | None], *, resume: bool) -> None:
+    if output is not None:
+        check_output(output)
+    elif resume:
+        raise UserError("--resume continues a table in a file: give that with --output")
+    for flag, folder in folders.items():
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise UserError(f"{flag} {printable(folder)}: not a folder; give the path of a folder")
+
+
+def _load(model: str, config: Config, console: Console) -> Predictor:
+    predictor = Predictor.load(model, registry=config.registry, referral=config.referral, dicom=config.cohort.dicom)
+    # Not before: the key is written where there is none, which a wrong name of the model must not do.
+    predictor.preparation = predictor.preparation._replace(key=load_key(config.cohort.cache_dir))
+    console.print(predictor.specification.heading)
+    return predictor
+
+
+def _writers(predictor: Predictor, config: Config, heatmaps: Path | None, dicom_out: Path | None, console: Console) -> list[Writer]:
+    """Writers of the heatmaps and DICOM files that are wanted."""
     if not heatmaps and not dicom_out:
-        return [], None
+        return []
     explainer, method = Heatmaps(predictor, config.lots), config.gradcam.method
-    extras: list[Extra] = []
+    writers: list[Writer] = []
     if heatmaps:
-        extras.append(_heatmap_writer(predictor, explainer, method, heatmaps))
-    dicom_writer = _dicom_writer(predictor, explainer, method, dicom_out) if dicom_out else None
-    if dicom_writer is not None:
-        extras.append(dicom_writer.write)
-    return extras, dicom_writer
-
-
-def _heatmap_writer(predictor: Predictor, explainer: Heatmaps, method: ExplanationMethod, folder: Path) -> Extra:
-    def write(source: RadiographSource, prepared: Prepared, prediction: Prediction) -> None:
-        explained = explainer.explain(source.read(), prepared, prediction, [method])
-        write_picture(folder, "--heatmaps", predictor, prediction, explained)
-
-    return write
+        writers.append(PictureWriter(heatmaps, predictor, explainer, method))
+    if dicom_out:
+        dicom_writer = _dicom_writer(predictor, explainer, method, dicom_out)
+        console.print(f"Note: {dicom_writer.NOTE}.")
+        writers.append(dicom_writer)
+    return writers
 
 
 def _dicom_writer(predictor: Predictor, explainer: Heatmaps, method: ExplanationMethod, folder: Path) -> "DicomWriter":
@@ -110,31 +130,35 @@ def _dicom_writer(predictor: Predictor, explainer: Heatmaps, method: Explanation
     return DicomWriter(folder, predictor, explainer, method)
 
 
-def _predicted(
-    predictor: Predictor,
-    sources: Iterator[RadiographSource],
-    extras: Sequence[Extra],
-    counts: Counter[str],
-    console: Console,
-) -> Iterator[Row]:
-    """Rows of the table, in the order of the sources; counts decisions, and shows progress on a terminal."""
+def _rows(job: Job, sources: Iterable[RadiographSource], done: Set[str]) -> Iterator[Row]:
+    """Rows of the table, in the order of the sources, without those that are done; counts decisions, and shows progress."""
+    remaining = (source for source in sources if source.name not in done)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=job.console, transient=True, disable=not job.console.is_terminal) as progress:
         task = progress.add_task("Predicting", total=None)
-        for batch in predictor.predict_batches(sources):
+        for batch in job.predictor.predict_batches(remaining):
             for source, prepared, prediction in batch:
-                for write in extras if prepared.pixels is not None else ():
-                    write(source, prepared, prediction)
-                counts[prediction.decision] += 1
-                yield to_row(prediction, predictor.specification)
+                # DICOM files whose names identify a patient are done under another name.
+                if prediction.path in done:
+                    continue
+                for writer in job.writers if prepared.pixels is not None else ():
+                    writer.write(source, prepared, prediction)
+                job.decisions[prediction.decision] += 1
+                yield to_row(prediction, job.predictor.specification)
             progress.advance(task, len(batch))
 
 
-def _summarize(counts: Counter[str], output: Path | None, heatmaps: Path | None, console: Console) -> None:
-    total = counts.total()
-    kinds = ", ".join(f"{counts[kind]} {kind}" for kind in ("NORMAL", "PNEUMONIA", "referred", "refused"))
-    console.print(f"{total} radiographs: {kinds}")
-    if output is not None:
-        console.print(f"Table in {output}", markup=False)
-    if heatmaps is not None:
-        console.print(f"Heatmaps in {heatmaps}", markup=False)
+def _summarize(job: Job, kept: int, skipped: int, paths: Sequence[str]) -> None:
+    """Print how many radiographs were predicted, what was written of them, and what was not predicted."""
+    total = job.decisions.total()
+    kinds = ", ".join(f"{job.decisions[kind]} {kind}" for kind in ("NORMAL", "PNEUMONIA", "referred", "refused"))
+    if kept:
+        job.console.print(f"{counted(kept, 'radiograph')} kept, {total} new{f': {kinds}' if total else ''}")
+    elif total:
+        job.console.print(f"{counted(total, 'radiograph')}: {kinds}")
+    else:
+        job.console.print(f"Warning: no radiograph was found in {', '.join(map(printable, paths))}")
+    if skipped:
+        job.console.print(f"Skipped {counted(skipped, 'file')} of other formats")
+    for writer in job.writers:
+        job.console.print(writer.summary(total))

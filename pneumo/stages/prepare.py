@@ -9,6 +9,7 @@ from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
 from pneumo.config import Config
 from pneumo.files import printable
+from pneumo.results.formatting import counted
 from pneumo.stages import RECIPES
 
 
@@ -37,7 +38,7 @@ def _describe(cohort: Cohort, console: Console) -> None:
     for kind, count in cohort.foreign.items():
         console.print(f"Left out {count}: {printable(kind)}", markup=False)
     for (problem, detail), radiographs in cohort.left_out.groupby(["problem", _without_names(cohort.left_out)]):
-        console.print(f"Left out {len(radiographs)} radiographs: {problem}{detail and f', {detail}'}", markup=False)
+        console.print(f"Left out {counted(len(radiographs), 'radiograph')}: {problem}{detail and f', {detail}'}", markup=False)
     if cohort.hidden_names:
         console.print(
             f"{len(cohort.hidden_names)} DICOM files are shown as dicom-NUMBER, because their names may identify patients; "

@@ -12,8 +12,10 @@ from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.files import printable
 from pneumo.registry import Entry, Registry
+from pneumo.registry.store import NO_MODEL_REMEDY
 from pneumo.results.formatting import interval
 
+_WIDEST = 1_000
 HEADERS = ("version", "recipe", "created", "AUROC, shifted\nvalidation", "AUROC,\ntest", "accuracy,\ntest", "alias")
 
 
@@ -48,13 +50,15 @@ def _list(registry: Registry, config: Config, console: Console, as_json: bool) -
         _print_json([entry.model_dump(mode="json") for entry in entries])
         return
     if not entries and not unreadable:
-        console.print(f"No model is registered in {config.registry.directory} yet: run `make train`")
+        console.print(f"No model is registered in {config.registry.directory} yet: {NO_MODEL_REMEDY}")
     tables: dict[str, Table] = {}
     for entry in entries:
         title = f"cohort {entry.data_name}{' (SYNTHETIC radiographs)' if entry.synthetic else ''}, {entry.data_fingerprint[:12]}"
         table = tables.setdefault(entry.data_fingerprint, Table(*HEADERS, title=title, title_justify="left"))
         table.add_row(*_row(entry))
     for table in tables.values():
+        # Never narrower, whatever the terminal: `promote` needs the names.
+        table.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
         console.print(table)
 
 
@@ -73,7 +77,7 @@ def _show(registry: Registry, console: Console, reference: str, as_json: bool) -
         evaluations = [evaluation.model_dump(mode="json") for evaluation in external]
         _print_json(entry.model_dump(mode="json") | {"record": record, "external_evaluations": evaluations})
         return
-    console.print(f"Version {entry.version}, sha256 {entry.model_sha256}")
+    console.print(f"{entry.recipe} v{entry.version}, sha256 {entry.model_sha256}")
     console.print_json(data=record)
     for evaluation in external:
         scores, images = evaluation.statistics.certainty.scores, evaluation.statistics.scores.images
@@ -89,7 +93,11 @@ def _serve(registry: Registry, console: Console) -> None:
     """Run the MLflow UI on the registry until interrupted."""
     command = registry.ui_command()
     console.print("The MLflow UI will be at http://127.0.0.1:5000 in a few seconds; Ctrl-C ends it")
-    status = subprocess.run(command, check=False).returncode
+    try:
+        status = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return
     if status:
         raise UserError(f"MLflow's server ended with status {status}, see above: is port 5000 in use by another program?")
 

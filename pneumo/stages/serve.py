@@ -4,18 +4,18 @@ import ipaddress
 import socket
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 
 from rich.console import Console
 
 from pneumo.config import Config, Serve
 from pneumo.errors import UserError
 from pneumo.files import printable
+from pneumo.inference.bundle import Bundle
 from pneumo.inference.predictor import Predictor
 from pneumo.registry import Registry
 
 
-def run(config: Config, console: Console) -> None:
+def run(config: Config, console: Console, model: str) -> None:
     """Serve until Ctrl-C.
 
     Raises:
@@ -26,18 +26,19 @@ def run(config: Config, console: Console) -> None:
             raise UserError(f"{library} is not installed: pip install 'pneumo[serve]'")
     # Bound before the model is loaded, which takes seconds.
     with _bind(config.serve) as bound:
-        _serve(config, bound, console)
+        _serve(config, model, bound, console)
 
 
-def _serve(config: Config, bound: socket.socket, console: Console) -> None:
+def _serve(config: Config, model: str, bound: socket.socket, console: Console) -> None:
     from pneumo.inference.serving.app import create_app, create_server  # noqa: PLC0415 - imports the extra `serve`
     from pneumo.inference.serving.card import ModelCard  # noqa: PLC0415
 
-    model = config.predict.model
     predictor = Predictor.load(model, registry=config.registry, referral=config.referral, dicom=config.cohort.dicom)
-    registry = Registry(config.registry)
-    record = None if Path(model).is_dir() else registry.registered_record(registry.get(model))
-    app = create_app(predictor, config.serve, config.lots, ModelCard.of(predictor.specification, record))
+    specification, record = predictor.specification, None
+    if not isinstance(specification, Bundle):
+        registry = Registry(config.registry)
+        record = registry.registered_record(registry.get(specification.version))
+    app = create_app(predictor, config.serve, config.lots, ModelCard.of(specification, record))
     _announce(config.serve, bound, predictor, console)
     # Uvicorn ends its work first, and then raises the interrupt again.
     with suppress(KeyboardInterrupt):
@@ -57,10 +58,7 @@ def _bind(settings: Serve) -> socket.socket:
 
 def _announce(settings: Serve, bound: socket.socket, predictor: Predictor, console: Console) -> None:
     host, port = bound.getsockname()[:2]
-    model = predictor.specification
-    console.print(f"{model.name}, threshold {model.calibrated_threshold:.3f}. For research; not a medical device.", markup=False)
-    if model.synthetic:
-        console.print("Note: the model was trained on synthetic phantom radiographs: this says nothing about patients.")
+    console.print(predictor.specification.heading, markup=False)
     if not ipaddress.ip_address(host.split("%")[0]).is_loopback:
         console.print(f"Note: other computers can reach {settings.host}. There is no login and no encryption.", markup=False)
     console.print(f"Open http://{f'[{host}]' if ':' in host else host}:{port} – press Ctrl-C to stop.", markup=False)

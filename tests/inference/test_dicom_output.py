@@ -251,8 +251,14 @@ def test_other_formats_are_skipped(tmp_path: Path, out: Path) -> None:
     Image.fromarray((dicom_files.chest_like() >> 4).astype(np.uint8)).save(jpeg)
     writer, objects = written(out, jpeg)
     assert (writer.skipped, objects) == (1, {})
-    assert "0 radiographs" in writer.summary
-    assert "none for 1 " in writer.summary
+    assert writer.summary(1) == "No DICOM files: none for 1 that are not DICOM, or lack valid UIDs of study, series and image"
+    assert writer.summary(3).endswith("UIDs of study, series and image and 2 that cannot be used")
+
+
+def test_the_summary_counts_what_was_written(source: Path, out: Path) -> None:
+    writer, _ = written(out, source)
+    assert writer.summary(1) == f"DICOM files of 1 radiograph in {out}"
+    assert writer.summary(3) == f"DICOM files of 1 radiograph in {out}; none for 2 that cannot be used"
 
 
 def test_missing_and_damaged_elements_are_empty(tmp_path: Path, out: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pneumo.config import FORMATS, Architecture, Backbone, Cnn, Format, ResidualCnn
 from pneumo.errors import UserError
+from pneumo.files import file_sha256
 from pneumo.inference import export as exporting
 from pneumo.inference import formats
 from pneumo.inference.bundle import INT8_MODEL, MODEL, README, RECORD, REFUSAL, read_bundle
@@ -161,9 +162,20 @@ def test_a_complete_bundle_has_a_readme_whose_snippet_was_run(tmp_path: Path) ->
     text = (folder / README).read_text(encoding="utf-8")
     assert snippet("litert") in text
     assert bundle.card in text
-    printed = float(text.split("it printed `")[1].split()[0])
+    printed = float(text.split("and printed `")[1].split()[0])
+    assert f"SHA-256 begins with `{file_sha256(tmp_path / 'radiograph.png')[:12]}`" in text
+    assert f"{bundle.threshold:.6g}, which is {bundle.calibrated_threshold:.3f} on the calibrated `probability`" in text
     prediction = next(iter(Predictor(registered(model).loaded).predict([tmp_path / "radiograph.png"])))
     assert prediction.score == pytest.approx(printed, abs=MOST_DIFFERENT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_", ["litert", "savedmodel"])
+def test_a_snippet_refuses_what_is_no_radiograph_in_one_line(format_: Format, tmp_path: Path) -> None:
+    write_bundle(tmp_path, format_, registered(NETWORKS["cnn"]()), radiographs())
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"refused: not a DICOM, JPEG"):
+        run_snippet(format_, tmp_path, tmp_path / "bad.png")
 
 
 def test_a_failed_verification_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,10 +257,11 @@ def test_a_bundle_predicts_by_its_specification(bundle_folder: Path) -> None:
     assert predictor.preparation.image_size_px == SIZE_PX
 
 
-@pytest.mark.parametrize("file", [RECORD, MODEL["onnx"]])
-def test_a_missing_file_is_named(file: str, copied: Path) -> None:
-    (copied / file).unlink()
-    _refused(copied, f"{file}: No such file or directory; export the model again")
+def test_a_missing_file_is_named(copied: Path) -> None:
+    (copied / MODEL["onnx"]).unlink()
+    _refused(copied, "model.onnx: No such file or directory; export the model again")
+    (copied / RECORD).unlink()
+    _refused(copied, "no exported bundle, for it has no bundle.json")
 
 
 def test_a_changed_model_is_refused(copied: Path) -> None:

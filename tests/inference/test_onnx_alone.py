@@ -22,10 +22,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
-NEEDED = (
-    *("numpy", "scipy", "pandas", "scikit-learn", "pillow", "pydantic", "pydantic-settings", "pyyaml", "rich", "filelock"),
-    *("pydicom", "python-gdcm", "pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls", "simplejpeg", "onnxruntime"),
-)
+(NEEDED,) = re.findall(r"^\$ pip install (numpy .*)$", (ROOT / "docs/using-a-model.md").read_text(), re.MULTILINE)
+"""What the guide says that an ONNX bundle needs."""
 PREDICT = """
 import importlib.util, json, sys
 import pneumo
@@ -50,7 +48,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     interpreter = folder / "venv" / "bin" / "python"
     for command in (
         ["venv", "--quiet", "--python", sys.executable, str(folder / "venv")],
-        ["pip", "install", "--quiet", "--python", str(interpreter), "--constraint", str(folder / "pins.txt"), *NEEDED],
+        ["pip", "install", "--quiet", "--python", str(interpreter), "--constraint", str(folder / "pins.txt"), *NEEDED.split()],
     ):
         done = subprocess.run([UV, *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

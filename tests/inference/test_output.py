@@ -1,13 +1,14 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
 
 from pneumo.errors import UserError
-from pneumo.inference.output import COLUMNS, Journal, to_row, write_csv
+from pneumo.inference.output import COLUMNS, Journal, check_output, to_row, write_csv
 from pneumo.inference.predictor import Prediction
 from tests.inference.predictors import specification
 
@@ -69,9 +70,37 @@ def test_a_killed_run_is_continued(tmp_path: Path, suffix: str) -> None:
     assert again.done == {"=a.png", "unreadable.png", "b.png"}
 
 
-def test_rows_of_another_model_are_not_kept(tmp_path: Path) -> None:
-    written(tmp_path / "out.csv", [row("a.png")]).finish()
-    assert Journal(tmp_path / "out.csv", specification(model_sha256="c" * 64), resume=True).done == set()
+@pytest.mark.parametrize("finished", [True, False])
+def test_rows_of_another_model_are_refused_and_stay(tmp_path: Path, finished: bool) -> None:
+    journal = written(tmp_path / "out.csv", [row("a.png")])
+    if finished:
+        journal.finish()
+    (before,) = tmp_path.iterdir()
+    content = before.read_bytes()
+    with pytest.raises(
+        UserError, match=r"out\.csv.* has rows of another model, tiny v3, and not of other v1: give that --model or"
+    ):
+        Journal(tmp_path / "out.csv", specification(recipe="other", version=1, model_sha256="c" * 64), resume=True)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [content]
+
+
+def test_an_interruption_says_how_to_continue(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "out.csv", MODEL, resume=False)
+    with pytest.raises(KeyboardInterrupt, match=r"^add --resume to continue from .*out\.csv\.partial$"), journal.appending():
+        raise KeyboardInterrupt
+
+
+def test_names_that_are_no_utf_8_are_written_and_resumed(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    written(tmp_path / "out.csv", [row(name)]).finish()
+    assert os.fsencode(name) in (tmp_path / "out.csv").read_bytes()
+    assert Journal(tmp_path / "out.csv", MODEL, resume=True).done == {name}
+
+
+def test_an_output_that_cannot_be_written_is_named_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"^\S+file[^.]*: (?:Not a directory|File exists); .* set another --output$"):
+        Journal(tmp_path / "file" / "out.csv", MODEL, resume=False)
 
 
 def test_without_resume_nothing_is_kept(tmp_path: Path) -> None:
@@ -80,8 +109,11 @@ def test_without_resume_nothing_is_kept(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused_and_kept(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name it"):
-        Journal(tmp_path / "out.xlsx", MODEL, resume=False)
+    for name in ("out.xlsx", "out", "folder.csv"):
+        (tmp_path / "folder.csv").mkdir(exist_ok=True)
+        with pytest.raises(UserError, match=r"give a file named \*\.csv, \*\.jsonl, \*\.parquet"):
+            check_output(tmp_path / name)
+    (tmp_path / "folder.csv").rmdir()
     (tmp_path / "out.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="not an output of `pneumo predict`"):
         Journal(tmp_path / "out.csv", MODEL, resume=True)

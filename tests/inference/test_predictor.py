@@ -1,4 +1,5 @@
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pneumo
 from pneumo.evaluation.calibration import logits
 from pneumo.evaluation.referral import Referral
 from pneumo.inference.predictor import BATCH_SIZE, NOT_FRONTAL, Prediction
+from pneumo.inference.sources import of_file
 from pneumo.radiographs.decode import decode
 from tests.conftest import RadiographWriter
 from tests.dicom_files import chest_like, radiograph_8_bit, write
@@ -53,6 +55,13 @@ def test_a_prediction_is_that_of_the_decoded_file_at_the_locked_threshold(tmp_pa
     assert (low.decision, high.decision) == ("NORMAL", "PNEUMONIA")
 
 
+def test_one_radiograph_is_predicted_without_a_list(tmp_path: Path) -> None:
+    file = grey(tmp_path / "a.png", 90)
+    expected = list(tiny_predictor().predict([file]))
+    for one in (file, str(file), of_file(file)):
+        assert list(tiny_predictor().predict(one)) == expected
+
+
 def test_without_a_temperature_the_probability_is_the_score(tmp_path: Path) -> None:
     (prediction,) = tiny_predictor(temperature=None).predict([grey(tmp_path / "a.png", 90)])
     assert (prediction.probability, prediction.threshold) == (prediction.score, 0.6)
@@ -60,7 +69,10 @@ def test_without_a_temperature_the_probability_is_the_score(tmp_path: Path) -> N
 
 def test_near_the_threshold_the_decision_is_referred(tmp_path: Path) -> None:
     near, far = tiny_predictor(referral=REFER_NEAR).predict([grey(tmp_path / "near.png", 150), grey(tmp_path / "far.png", 40)])
-    assert (near.decision, near.reason) == ("referred", "the probability is too near to the threshold")
+    assert near.decision == "referred"
+    low, high = map(float, re.findall(r"0\.\d+", near.reason))
+    assert near.reason == f"the probability is too near to the threshold: between {low:.3f} and {high:.3f}"
+    assert low < near.probability < high < 1
     assert far.decision == "NORMAL"
 
 
@@ -68,7 +80,7 @@ def test_the_spread_of_an_ensemble_refers_where_it_was_chosen(tmp_path: Path) ->
     referral = Referral(criterion="spread", cutoff=-0.3, most_errors=0.02, risk_area={"margin": 0.2, "spread": 0.1})
     near, far = tiny_predictor(referral=referral).predict([grey(tmp_path / "near.png", 128), grey(tmp_path / "far.png", 25)])
     assert (near.decision, far.decision) == ("NORMAL", "referred")
-    assert "disagree" in far.reason
+    assert far.reason == "the networks of the ensemble disagree too much: their logits have a standard deviation above 0.30"
 
 
 def test_what_the_detector_refuses_has_no_decision(tmp_path: Path) -> None:
@@ -85,7 +97,7 @@ def test_bad_files_are_rows_and_the_others_are_predicted_in_order(tmp_path: Path
     predictions = list(tiny_predictor().predict(files))
     assert [prediction.path for prediction in predictions] == [str(file) for file in files]
     refused = {number: prediction.reason for number, prediction in enumerate(predictions) if prediction.decision == "refused"}
-    assert refused == {1: "empty file", 40: "No such file or directory", 41: "not a regular file"}
+    assert refused == {1: "empty file", 40: "No such file or directory", 41: "a folder"}
     assert all(prediction.probability is None for number, prediction in enumerate(predictions) if number in refused)
 
 

@@ -404,10 +404,10 @@ def test_a_port_that_is_taken_is_one_line(config: Config, console: Console):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = config.model_copy(update={"serve": config.serve.model_copy(update={"port": taken.getsockname()[1]})})
         with pytest.raises(UserError, match=r"cannot listen on 127\.0\.0\.1, port \d+: .*; set serve\.host or serve\.port"):
-            serve.run(settings, console)
+            serve.run(settings, console, "champion")
 
 
 def test_a_missing_extra_is_one_line(config: Config, console: Console, monkeypatch):
     monkeypatch.setattr(serve, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"fastapi is not installed: pip install 'pneumo\[serve\]'"):
-        serve.run(config, console)
+        serve.run(config, console, "champion")

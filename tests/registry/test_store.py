@@ -13,7 +13,7 @@ import pytest
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import PARTS
-from pneumo.registry import Entry, Registry
+from pneumo.registry import Entry, Registry, connection, embedded
 from pneumo.registry.connection import import_mlflow
 from tests.registry.tiny_models import images, register, registry_in, tiny_model, tiny_predictions, tiny_record
 
@@ -101,7 +101,7 @@ def test_models_of_another_protocol_are_not_ranked_together(folder):
         registry.newest("another cohort", "protocol")
 
 
-@pytest.mark.parametrize(("reference", "version"), [("2", 2), ("champion", 1), ("baseline", 3)])
+@pytest.mark.parametrize(("reference", "version"), [("2", 2), (2, 2), ("champion", 1), ("baseline", 3)])
 def test_a_model_is_found_by_version_alias_or_recipe(finished, reference, version):
     assert registry_in(finished[0]).get(reference).version == version
 
@@ -109,6 +109,25 @@ def test_a_model_is_found_by_version_alias_or_recipe(finished, reference, versio
 def test_an_unknown_reference_is_answered_with_the_existing_ones(finished):
     with pytest.raises(UserError, match=r"No model `resnet` .* 1 \(baseline, champion\), 2 \(weighted\), 3 \(baseline\)"):
         registry_in(finished[0]).get("resnet")
+
+
+@pytest.mark.parametrize(("reference", "suggestion"), [("weigted", r"; did you mean `weighted`\?"), ("9", r"3 \(baseline\)")])
+def test_the_nearest_name_is_suggested_for_an_unknown_one(finished, reference, suggestion):
+    with pytest.raises(UserError, match=f"{suggestion}$"):
+        registry_in(finished[0]).get(reference)
+
+
+def test_a_recipe_of_several_seeds_stands_for_its_newest_ensemble_or_else_its_newest_seed(tmp_path):
+    registry = registry_in(tmp_path)
+    register(registry, "robust-seed-0")
+    register(registry, "robust-seed-1")
+    register(registry, "robust-without-augmentation-seed-0")
+    assert registry.get("robust").version == 2
+    ensembles = [register(registry, "robust-ensemble").version for _ in range(2)]
+    register(registry, "robust-seed-0")
+    assert registry.get("robust").version == ensembles[-1]
+    with pytest.raises(UserError, match=r"No model `robst` .*; did you mean `robust`\?$"):
+        registry.get("robst")
 
 
 def test_mlflow_shows_curves_scores_settings_figures_and_signature(finished):
@@ -226,6 +245,20 @@ def test_a_model_that_carries_code_is_not_loaded(folder):
     entry = register(registry, "smuggled", model)
     with pytest.raises(UserError, match=r"Model 4 in .* cannot be loaded in Keras' safe mode: .*Lambda"):
         registry.load(entry)
+
+
+def test_an_interruption_during_the_import_of_mlflow_stays_one(tmp_path, monkeypatch):
+    problems = iter([KeyboardInterrupt()])
+
+    def interrupted():
+        # As Python has it: the second import finds a module that is not complete.
+        raise next(problems, AttributeError("partially initialized module"))
+
+    register(registry_in(tmp_path / "models"))
+    for module in (connection, embedded):
+        monkeypatch.setattr(module, "import_mlflow", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        registry_in(tmp_path / "models").entries()
 
 
 def test_an_unreachable_server_is_reported_soon():

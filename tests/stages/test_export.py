@@ -58,7 +58,7 @@ def test_a_registered_model_becomes_a_verified_bundle(
         assert bundle.int8.auroc is not None
         assert "of decisions agree" in printed
     if format_ in ("keras", "onnx"):
-        assert f"pneumo predict PATH --predict.model {folder}" in printed
+        assert f"pneumo predict PATH --model {folder}" in printed
         files = sorted((trained.data / "train" / "NORMAL").iterdir())
         own, exported = (
             [prediction.probability for prediction in Predictor.load(model, registry=trained.registry).predict(files)]

@@ -89,9 +89,7 @@ def test_finished_measurements_of_heatmaps_are_not_repeated(project):
 
 def test_any_radiograph_is_explained_by_several_methods(project):
     radiographs = sorted((project.root / "data").rglob("test/PNEUMONIA/*.jpeg"))[:2]
-    printed = project.run(
-        "explain", *map(str, radiographs), "--explain.model", "weighted", "--explain.methods", '["grad-cam","lots"]'
-    )
+    printed = project.run("explain", *map(str, radiographs), "--model", "weighted", "--explain.methods", '["grad-cam","lots"]')
     assert "trained on synthetic phantom radiographs" in printed
     assert printed.count("probability of PNEUMONIA") == 2
     assert len(list((project.root / "reports" / "explained").glob("*-v2.png"))) == 2

@@ -73,7 +73,7 @@ def test_predictions_are_those_of_the_registry(project, radiographs, recipe):
     entry = registry.get(recipe)
     record, expected = registry.record(entry), registry.predictions(entry, "test").set_index("path")["y_score"]
     output = project.root / f"{recipe}.csv"
-    project.call("predict", str(radiographs), "--output", str(output), "--predict.model", recipe)
+    project.call("predict", str(radiographs), "--output", str(output), "--model", recipe)
     table = pd.read_csv(output)
     table.index = [str(Path(path).relative_to(radiographs.parent)) for path in table["path"]]
     assert set(table.index) == set(expected.index)

@@ -1,7 +1,9 @@
 """`pneumo registry`, and how every command refuses a model of an earlier version."""
 
 import json
+import re
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from pneumo.cohort.index import index
 from pneumo.config import Cohort
 from pneumo.evaluation.scores import PARTS
 from tests.registry.tiny_models import register, registry_in, tiny_model, tiny_predictions, tiny_record
+
+GUIDE = Path(__file__).parents[2] / "docs"
 
 
 def test_models_are_listed_by_cohort_shown_and_promoted(tmp_path, capsys):
@@ -28,6 +32,24 @@ def test_models_are_listed_by_cohort_shown_and_promoted(tmp_path, capsys):
     assert main(["registry", "show", "champion", "--json", *settings]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["version"], shown["record"]["recipe"]) == (2, "weighted")
+
+
+def test_names_are_never_cut(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    register(registry_in(tmp_path / "models"), "robust-without-augmentation-seed-0")
+    assert main(["registry", "list", "--registry.directory", str(tmp_path / "models")]) == 0
+    printed = capsys.readouterr().out
+    assert "robust-without-augmentation-seed-0" in printed
+    assert "…" not in printed
+
+
+def test_the_code_of_the_guide_loads_the_champion(tmp_path, monkeypatch):
+    register(registry_in(tmp_path / "models"), "baseline")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (GUIDE / "registry.md").read_text(), re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)  # noqa: S102
+    assert names["model"].layers[-1].name == "probability"
 
 
 @pytest.fixture

@@ -42,10 +42,10 @@ class ModelCard(BaseModel):
         """Make the card of a model, whose record is None where it was loaded from a bundle."""
         referral = specification.referral
         rule = (
-            f"{referral.reason}: every decision is referred"
+            f"{specification.referral_reason}: every decision is referred"
             if referral.cutoff is None
-            else f"where {referral.reason}: on {referral.chosen_on}, at most {100 * referral.most_errors:g} % of the others are"
-            " wrong"
+            else f"where {specification.referral_reason}; on {referral.chosen_on}, "
+            f"at most {100 * referral.most_errors:g} % of the others are wrong"
         )
         return cls(
             name=specification.name,

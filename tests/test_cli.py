@@ -17,7 +17,7 @@ from pneumo.config.sources import load
 from pneumo.stages import STAGES
 from tests.conftest import RadiographWriter
 
-OPERANDS = {"explain": ["radiograph.jpeg"], "predict": ["radiograph.jpeg"], "registry": ["list"]}
+OPERANDS = {"ensemble": ["1", "2"], "explain": ["radiograph.jpeg"], "predict": ["radiograph.jpeg"], "registry": ["list"]}
 
 
 @pytest.fixture(autouse=True)

@@ -83,6 +83,20 @@ def read_entry(version: Any, aliases: Mapping[int, Sequence[str]]) -> Entry | Un
         return UnreadableEntry(number, tags.get("recipe", "the model"), own, tags.get("data_fingerprint"), fields)
 
 
+def best_of(entries: Sequence[Entry]) -> Entry:
+    """Return the model with the highest AUROC on shifted validation, by which the report selects; the oldest of equal ones.
+
+    Only models of the newest model's cohort and protocol are compared: others are validated on other radiographs. Adapted models
+    are left out, unless there are no others, and so are those of synthetic radiographs.
+    """
+    trained = [entry for entry in entries if entry.parent_version is None] or entries
+    trained = [entry for entry in trained if not entry.synthetic] or trained
+    newest = trained[-1]
+    same = (newest.data_fingerprint, newest.protocol_fingerprint)
+    compared = [entry for entry in trained if (entry.data_fingerprint, entry.protocol_fingerprint) == same]
+    return max(compared, key=lambda entry: -1.0 if entry.validation_shifted_auroc is None else entry.validation_shifted_auroc)
+
+
 def find_entry(listing: Sequence[Entry | UnreadableEntry], reference: str) -> Entry | UnreadableEntry | None:
     """Return the newest model of this version, alias or recipe; None where there is none.
 

@@ -16,7 +16,7 @@ from pneumo.files import file_sha256, printable
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
 from pneumo.registry.connection import as_user_error, import_mlflow, one_line
-from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, describe_entries, find_entry, read_entry, tags_of
+from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, best_of, describe_entries, find_entry, read_entry, tags_of
 from pneumo.registry.stored_results import (
     AnyExperiment,
     load_adaptations,
@@ -40,6 +40,8 @@ Arrays = TypeVar("Arrays", bound=StoredArrays)
 MODEL_NAME = "pneumonia-classifier"
 BY_NAME = f"name = '{MODEL_NAME}'"
 CHAMPION = "champion"
+PROMOTED_TAG = "champion_promoted"
+"""Tag of a registry whose champion was promoted by hand."""
 NO_MODEL_REMEDY = "run `make train` first, or give the folder of another registry with --registry.directory"
 
 
@@ -60,7 +62,7 @@ class Registry:
     ) -> Entry:
         """Register a model with its record, predictions by part, figures, and other files by name.
 
-        The first model of a registry becomes the champion.
+        Until one is promoted by hand, the champion is the model that the report would select: see `best_of`.
 
         The version is created last, in one call, so an incomplete registration of a killed process is not listed.
         """
@@ -72,10 +74,9 @@ class Registry:
             _ensure_model_name(client)
             source, tags = f"models:/{logged.model_id}", tags_of(record, sha256)
             added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
-            entries = self.entries()
-            # Checked with every model: a process killed at this point would leave a registry without a champion.
-            if not any(CHAMPION in entry.aliases for entry in entries):
-                self.promote(str(entries[0].version))
+            # Of all models: a process killed at this point would leave a registry without a champion.
+            if PROMOTED_TAG not in client.get_registered_model(MODEL_NAME).tags:
+                client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(best_of(self.entries()).version))
             return self.get(str(added.version))
 
     def add_experiment(self, result: Experiment, predictions: pd.DataFrame, figures: Iterable[Path] = ()) -> str:
@@ -231,10 +232,12 @@ class Registry:
                 ) from error
 
     def promote(self, reference: str | int) -> Entry:
-        """Make a model the champion in place of the current one."""
+        """Make a model the champion in place of the current one, whatever is registered after it."""
         entry = self.get(reference)
         with as_user_error(self._location):
-            self._backend.client().set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
+            client = self._backend.client()
+            client.set_registered_model_tag(MODEL_NAME, PROMOTED_TAG, "by hand")
+            client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(entry.version))
         return entry
 
     def log_test_access(self, recipe: str, data_fingerprint: str, content_fingerprint: str | None = None) -> list[Access]:

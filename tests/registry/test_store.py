@@ -154,6 +154,23 @@ def test_an_empty_registry_lists_nothing_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def add(registry, auroc):
+    record = tiny_record()
+    shifted = record.validation_shifted.model_copy(update={"auroc": auroc})
+    scored = record.model_copy(update={"validation_shifted": shifted})
+    return registry.add(scored, tiny_model(), dict.fromkeys(PARTS, tiny_predictions()))
+
+
+def test_the_champion_is_the_best_on_shifted_validation_until_one_is_promoted_by_hand(tmp_path):
+    registry = registry_in(tmp_path / "models")
+    for auroc, champion in ((0.7, 1), (0.9, 2), (0.8, 2)):
+        add(registry, auroc)
+        assert registry.get("champion").version == champion
+    registry.promote("3")
+    add(registry, 0.99)
+    assert registry.get("champion").version == 3
+
+
 def test_promote_moves_the_champion(folder):
     registry = registry_in(folder)
     assert registry.promote("weighted").version == 2

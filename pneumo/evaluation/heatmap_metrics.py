@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score
 
 from pneumo.evaluation.scores import Result
 from pneumo.evaluation.weighted_scores import ratio
@@ -132,6 +133,15 @@ def auroc_inside(maps: Maps, masks: Masks) -> Values:
     ranks = rankdata(_flat(maps), axis=1)
     wins = np.where(inside, ranks, 0).sum(axis=1) - positives * (positives + 1) / 2
     return ratio(wins, positives * negatives)
+
+
+def average_precision_inside(maps: Maps, masks: Masks) -> Values:
+    """Return the average precision of each map's pixels as a classifier of the mask (AUPRC, as a step function).
+
+    Of a constant map, it is the mask's share of the area. Undefined where the mask is empty.
+    """
+    pairs = zip(_flat(masks).astype(bool), _flat(maps), strict=True)
+    return np.array([average_precision_score(inside, values) if inside.any() else np.nan for inside, values in pairs])
 
 
 def border(height_px: int, width_px: int) -> Masks:

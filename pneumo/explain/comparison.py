@@ -121,6 +121,7 @@ class Comparison:
             "energy in the lungs": heatmap_metrics.energy_inside(maps, known.lungs),
             "IoU of the top 20 %": heatmap_metrics.iou_of_top(maps, known.lesions),
             "AUROC of the lesion": heatmap_metrics.auroc_inside(maps, known.lesions),
+            "AUPRC of the lesion": heatmap_metrics.average_precision_inside(maps, known.lesions),
             "energy at the marker": heatmap_metrics.energy_inside(maps, known.markers),
         }
         return {name: MapMetric.of(metric) for name, metric in values.items()}

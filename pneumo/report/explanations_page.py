@@ -8,7 +8,8 @@ from typing import Any
 from pneumo.evaluation.heatmap_metrics import BORDER_SHARE, CENTRAL_SHARE, RANDOMIZATION_LIMIT
 from pneumo.report.reference import reference_heatmaps
 from pneumo.report.rendering import render
-from pneumo.report.saved_results import load_measurements
+from pneumo.report.saved_results import load_measurements, load_saved
+from pneumo.results import stability
 from pneumo.results.explanations import (
     BASELINE,
     FAITHFULNESS,
@@ -22,6 +23,7 @@ from pneumo.results.explanations import (
 )
 from pneumo.results.formatting import listed, percent
 from pneumo.results.model import RegisteredModel
+from pneumo.results.stability import HeatmapStability
 
 EXPLANATIONS = "explanations.html"
 REGION_SHARE = {"border": 1 - (1 - 2 * BORDER_SHARE) ** 2, "centre": CENTRAL_SHARE}
@@ -69,6 +71,8 @@ class ExplanationsSection:
     models: Sequence[ModelExplanations]
     missing: Sequence[str]
     """Names of the models without current scores."""
+    stability: HeatmapStability | None = None
+    """Agreement between networks; None where it was not measured on these radiographs."""
 
     def checks(self, version: int, method: str) -> str | None:
         """Return a sentence on the checks of one method's maps of a model; None where it was not measured."""
@@ -85,7 +89,15 @@ def explanations_section(report_directory: Path, models: Sequence[RegisteredMode
     Raises:
         UserError: their file cannot be read.
     """
-    return ExplanationsSection(*load_measurements(report_directory / FILE, Explanations, "heatmaps", models))
+    models_and_missing = load_measurements(report_directory / FILE, Explanations, "heatmaps", models)
+    return ExplanationsSection(
+        *models_and_missing, _stability(report_directory, {model.record.data_fingerprint for model in models})
+    )
+
+
+def _stability(report_directory: Path, fingerprints: set[str]) -> HeatmapStability | None:
+    result = load_saved(report_directory / stability.FILE, HeatmapStability, "heatmaps")
+    return result if result is not None and result.data_fingerprint in fingerprints else None
 
 
 def render_explanations(section: ExplanationsSection, names: Mapping[str, Any]) -> dict[str, str]:

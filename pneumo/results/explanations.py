@@ -30,6 +30,7 @@ LOCALIZATION: dict[str, Better] = {
     "energy in the lungs": "higher",
     "IoU of the top 20 %": "higher",
     "AUROC of the lesion": "higher",
+    "AUPRC of the lesion": "higher",
     "energy at the marker": "lower",
 }
 """Metrics against known masks, which only phantoms have, and which direction is better."""

@@ -1,13 +1,28 @@
 """Comparison of all explanation methods on the registered models."""
 
-from rich.console import Console
+from collections.abc import Sequence
 
-from pneumo.cohort.index import index
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from pneumo.cohort.index import Cohort, index
 from pneumo.config import Config
+from pneumo.explain.explainer import Explainer
 from pneumo.explain.model_explanations import ExplainedModel, explain_model, measurement_settings
-from pneumo.registry import Registry
+from pneumo.explain.stability import NetworkMaps, explain_network, method_stability
+from pneumo.registry import Entry, Registry
+from pneumo.results import stability
 from pneumo.results.explanations import FILE, Explanations
+from pneumo.results.files import save_result
 from pneumo.results.measurements import measure_models
+from pneumo.results.provenance import provenance
+from pneumo.results.robustness import sample_radiographs
+from pneumo.results.stability import ComparedNetwork, HeatmapStability
+
+SEED = 0
+_FEWEST = 2
 
 
 def run(config: Config, console: Console) -> None:
@@ -24,3 +39,33 @@ def run(config: Config, console: Console) -> None:
         measure=lambda entry: explain_model(ExplainedModel.load(registry, entry, cohort), config, console),
         console=console,
     )
+    networks = [entry for entry in entries if not registry.record(entry).members]
+    if len(networks) >= _FEWEST:
+        _compare_networks(registry, networks, cohort, config, console)
+
+
+def _compare_networks(registry: Registry, entries: Sequence[Entry], cohort: Cohort, config: Config, console: Console) -> None:
+    """Save how far the maps of the networks agree, on validation radiographs: the test split is not accessed."""
+    settings = config.heatmaps
+    drawn = sample_radiographs(registry.predictions(entries[0], "validation"), settings.radiographs, SEED)
+    rows = pd.Index(cohort.table["path"]).get_indexer(pd.Index(drawn["path"]))
+    tracked = track(entries, "Maps of all networks", console=console, transient=True, disable=not console.is_terminal)
+    maps = [_maps(registry, entry, cohort, rows, config) for entry in tracked]
+    result = HeatmapStability(
+        **provenance(cohort, config.protocol.fingerprint),
+        networks=tuple(
+            ComparedNetwork(name=f"{entry.recipe} v{entry.version}", model_sha256=entry.model_sha256, seed_group=network.seed_group)
+            for entry, network in zip(entries, maps, strict=True)
+        ),
+        radiographs=len(drawn),
+        methods=tuple(method_stability(maps, method) for method in settings.methods),
+    )
+    save_result(config.report.directory / stability.FILE, result)
+    console.print(f"Agreement of the maps of {len(entries)} networks in {config.report.directory / stability.FILE}")
+
+
+def _maps(registry: Registry, entry: Entry, cohort: Cohort, rows: np.ndarray, config: Config) -> NetworkMaps:
+    record = registry.record(entry)
+    pixels = cohort.pixels(record.image_size_px, record.resize)[rows][..., None]
+    explainer = Explainer(registry.load(entry), config.lots)
+    return explain_network(explainer, pixels, config.heatmaps.methods, record.seed_group or record.recipe)

@@ -10,6 +10,7 @@ from pneumo.evaluation.heatmap_metrics import (
     MapMetric,
     area_under_curves,
     auroc_inside,
+    average_precision_inside,
     border,
     central_band,
     coherency,
@@ -57,6 +58,14 @@ def test_the_auroc_is_that_of_scikit_learn(maps):
     coarse = np.round(maps, 1)
     expected = [roc_auc_score(MASK.ravel(), values.ravel()) for values in coarse]
     np.testing.assert_allclose(auroc_inside(coarse, masks(maps)), expected)
+
+
+def test_the_average_precision_of_the_mask_is_1_and_of_a_constant_map_the_share_of_its_area():
+    perfect, constant_map, inverted = average_precision_inside(np.stack([INSIDE, np.ones_like(INSIDE), OUTSIDE]), masks("abc"))
+    assert perfect == pytest.approx(1)
+    assert constant_map == pytest.approx(MASK.mean())
+    assert inverted <= MASK.mean()
+    assert np.isnan(average_precision_inside(INSIDE[None], np.zeros((1, *MASK.shape), bool)))[0]
 
 
 def test_the_top_fifth_is_compared_with_the_mask(maps):

@@ -21,6 +21,7 @@ from pneumo.results.explanations import (
     ModelExplanations,
     ShownMistake,
 )
+from pneumo.results.stability import ComparedNetwork, HeatmapStability, MethodStability
 from tests.report.report_inputs import FINGERPRINT, HOSTILE, MODEL_SHA256
 from tests.tiny_experiments import provenance_fields
 
@@ -92,6 +93,21 @@ def test_without_measurements_there_is_no_page_and_the_report_names_the_command(
     assert not page.with_name("explanations.html").exists()
     assert "pneumo heatmaps" in page.read_text()
     assert "explanations.html" not in page.read_text()
+
+
+def test_the_agreement_of_networks_is_shown_only_for_these_radiographs(inputs):
+    given = inputs()
+    write(given.directory, measured(1, method("grad-cam", True)))
+    networks = tuple(ComparedNetwork(name=f"{name} v1", model_sha256="a5", seed_group=name) for name in ("baseline", "robust"))
+    scores = MethodStability(method="grad-cam", seeds=MapMetric(mean=None, images=0, undefined=0), recipes=metric(0.4321))
+    for fingerprint, shown in ((FINGERPRINT, True), ("0" * 64, False)):
+        saved = HeatmapStability(**provenance_fields(fingerprint), networks=networks, radiographs=8, methods=(scores,))
+        (given.directory / "heatmap-stability.json").write_text(saved.model_dump_json())
+        html = report(given).with_name("explanations.html").read_text()
+        assert ('id="stability"' in html) is shown
+        if shown:
+            table = text_of(html.split('id="stability"')[1].split("</table>")[0])
+            assert "no such pair +0.43" in table
 
 
 def test_the_page_has_every_method_its_pictures_and_the_missing_models(inputs):

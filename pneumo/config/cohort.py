@@ -58,7 +58,7 @@ class Phantom(Settings):
 
 
 class Manifest(Settings):
-    """How a manifest (CSV, TSV or Parquet) is read: the names of its columns. Of several names, the first that is there is used.
+    """How a manifest (CSV, TSV or Parquet) is read: the names of its columns. Of several names, the first one present is used.
 
     A column must be there if its name is set; under the default names all but path and label may be absent.
     """
@@ -81,7 +81,7 @@ class Manifest(Settings):
     split: Columns = ("split",)
     """Column of the splits: train, val or test."""
     subtype: Columns = ("subtype",)
-    """Column of bacterial and viral."""
+    """Column of the subtypes: bacterial or viral."""
     view: Columns = ("view",)
     """Column of the views, such as PA or AP; rows of lateral views are left out and counted, see `cohort.dicom.lateral`."""
     age: Columns = ("age",)
@@ -91,7 +91,7 @@ class Manifest(Settings):
     manufacturer: Columns = ("manufacturer",)
     """Column of the manufacturer of the device."""
     absent: Literal["refuse", "ignore"] = "refuse"
-    """What happens where the column that is set for view, age, sex or manufacturer is not there."""
+    """What happens where the column that is set for view, age, sex or manufacturer is missing."""
 
 
 class Cohort(Settings):
@@ -111,7 +111,7 @@ class Cohort(Settings):
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Fraction of the patients of each subtype that becomes the test split where the cohort has none."""
     split_seed: Seed = 0
-    """Random seed of that draw."""
+    """Random seed of the draw of that test split."""
     dicom: Dicom = Dicom()
     cache_dir: Path = Path("data")
     """Folder of the phantom cohort, of cohort tables and of caches; never inside the folder of the radiographs."""

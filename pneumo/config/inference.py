@@ -15,7 +15,7 @@ class Referral(Settings):
     """Referral of uncertain decisions to a reader."""
 
     most_errors: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
-    """Largest error rate, on shifted validation, among the decisions that are not referred; a bundle has its own."""
+    """Largest error rate, on shifted validation, among the decisions that are not referred; an exported bundle has its own."""
 
 
 class Serve(Settings):

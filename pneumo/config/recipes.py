@@ -72,7 +72,7 @@ class Fit(Settings):
     schedule: Literal["constant", "cosine"] = "constant"
     """cosine: linear warm-up, then cosine decay to zero, step by step."""
     warm_up_epochs: Annotated[float, Field(ge=0)] = 3
-    """Epochs of warm-up of the cosine schedule; may be a fraction of one."""
+    """Epochs of warm-up of the cosine schedule; need not be a whole number."""
     label_smoothing: Fraction = 0
     """Label smoothing of the cross-entropy."""
     ema_momentum: Fraction = 0
@@ -86,7 +86,7 @@ class Fit(Settings):
     plateau_patience: Positive | None = None
     """Epochs without a lower validation loss before the learning rate is reduced; none: it is not reduced."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Factor by which it is then reduced."""
+    """Factor by which the learning rate is reduced on a plateau."""
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     """auto: mixed bfloat16 where the processor or GPU supports it, float32 elsewhere; the choice and its reason are recorded."""
     deterministic: bool = False
@@ -166,7 +166,7 @@ class Backbone(Network):
     head_units: tuple[Positive, ...] = (128,)
     """Units of the dense layers between the pooled features and the logit, in order; none: the logit alone."""
     head_dropout: Fraction = 0.3
-    """Dropout rate after each of them, or of the pooled features where there are none."""
+    """Dropout rate after each dense layer of the head, or of the pooled features where there is none."""
     unfrozen_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Fraction of the backbone's layers, from the top, that the second phase trains; batch normalization stays frozen."""
 
@@ -207,7 +207,7 @@ class TransferRecipe(Recipe):
     """Second phase: the backbone's learning rate, as a multiple of the head's."""
     views: Annotated[int, Field(ge=1, le=64)] = 2
     """Augmented views of each training image whose features are computed; the head is trained on one view an epoch, in turn. Each
-    costs one pass of the backbone over the training set."""
+    view costs one pass of the backbone over the training set."""
     feature_cache_gib: Annotated[float, Field(gt=0)] = 4
     """Disk space for cached features of all backbones together, in GiB; the least recently used are deleted first."""
 

@@ -62,4 +62,4 @@ class Reproduce(Settings):
     expectations: Path = Path("configs/expectations")
     """Folder of the committed expectations, one JSON file for each cohort."""
     update: bool = False
-    """Write the expectations from this run, after an intended change, in place of comparing with them."""
+    """After an intended change: write the expectations from this run instead of comparing with them."""

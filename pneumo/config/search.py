@@ -24,7 +24,7 @@ class Hpo(Settings):
     initial_points: Annotated[int, Field(ge=1, le=1000)] = 5
     """Initial points sampled at random, before a Gaussian process proposes the next ones."""
     points_at_once: Annotated[int, Field(ge=1, le=100)] = 1
-    """Points proposed at once: several keep more than `folds` workers busy, but each is chosen from fewer known scores."""
+    """Points proposed at once: several points keep more than `folds` workers busy, but each is chosen from fewer known scores."""
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """Folds for each point, grouped by patient and stratified by label."""
     scoring: Literal["accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss"] = "accuracy"
@@ -47,7 +47,7 @@ class HeadSearch(Settings):
     dropout: Annotated[tuple[Fraction, Fraction], AfterValidator(increasing)] = (0, 0.6)
     """Bounds of the dropout rate, sampled uniformly."""
     units: Annotated[tuple[Positive, Positive], AfterValidator(increasing)] = (16, 512)
-    """Bounds of the units of the first dense layer, sampled log-uniformly; each further layer has half as many."""
+    """Bounds of the units of the first dense layer, sampled log-uniformly; each further layer halves them."""
     batch_sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] = (16, 32, 64)
     """Batch sizes to choose from."""
     losses: Annotated[tuple[Literal["binary_crossentropy", "kl_divergence"], ...], Field(min_length=1)] = (

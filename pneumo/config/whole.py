@@ -46,7 +46,7 @@ class Config(BaseSettings):
     resnet50: TransferRecipe = TransferRecipe()
     """a network on an ImageNet backbone: its head first, then the backbone's upper layers with it"""
     transfer: SeededTransferRecipe = SeededTransferRecipe()
-    """pretrained networks, fine-tuned under acquisition shift from several seeds, and their ensemble"""
+    """pretrained networks, fine-tuned with strong augmentation from several seeds, and their ensemble"""
     hpo: Hpo = Hpo()
     head_search: HeadSearch = HeadSearch()
     crossval: Crossval = Crossval()

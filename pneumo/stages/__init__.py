@@ -168,7 +168,7 @@ STAGES = {
         ),
     ),
     "adapt": Stage(
-        "Refit the head of a registered model on labelled radiographs of another cohort, and measure what labels gain.",
+        "Refit the head of a registered model on labelled radiographs of another cohort, and measure the improvement.",
         ("data", "cohort", "registry", "adapt"),
         operands=(
             _EVALUATED_MODEL,

@@ -52,7 +52,7 @@ def disjoint(content: Content) -> str:
     """The patient, or the image where patients are unknown."""
     cohort = content.cohort
     if not cohort.patients_known:
-        return f"The image: nothing tells which radiographs are of one patient ({cohort.patients_from})."
+        return f"The image: nothing shows which radiographs belong to one patient ({cohort.patients_from})."
     shared = patients_in_several_parts(cohort.table)
     return (
         f"The patient: {shared} patients are in more than one of training, validation and test. Patients are read from:"

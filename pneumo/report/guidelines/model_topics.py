@@ -121,7 +121,8 @@ def ensemble(content: Content) -> str:
     if not record.members:
         return "None: the model is one network."
     members = listed([f"v{version}" for version in record.members])
-    return f"The model's logit is the mean of the logits of {len(record.members)} networks that differ in their seed: {members}."
+    averaged = "models" if "members" in record.settings else "networks that differ in their seed"
+    return f"The model's logit is the mean of the logits of {len(record.members)} {averaged}: {members}."
 
 
 def building(content: Content) -> str:

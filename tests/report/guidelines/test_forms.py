@@ -187,6 +187,11 @@ def test_an_ensemble_has_the_seeds_of_its_members(content):
     assert "Mean ± SD over 3 seeds" in claim["29"].text
 
 
+def test_an_ensemble_of_several_recipes_is_not_said_to_differ_in_its_seeds_alone(content):
+    claim = answers(changed(content, members=(1, 2), settings={"members": {"robust v1": {}, "transfer v2": {}}}))
+    assert "the mean of the logits of 2 models: v1 and v2" in claim["27"].text
+
+
 def test_patients_that_are_unknown_are_stated(content):
     assert answers(with_cohort(content, patients_known=False, patients_from="unknown"))["20"].text.startswith("The image")
 

@@ -176,7 +176,7 @@ def _origin(record: AnyRecord) -> str:
 
 
 def _evaluated(record: AnyRecord) -> str:
-    """Say what the scores are worth."""
+    """Say how often the test split was accessed, or which scores to expect without one."""
     if isinstance(record, ModelRecord):
         return f"The test split was accessed {record.test_accesses} times."
     scores = record.expected.scores
@@ -230,8 +230,8 @@ def _refusal(format_: Format) -> str:
     """What the snippet leaves out of what `pneumo predict` does."""
     if format_ in {"litert", "savedmodel"}:
         return (
-            "It refuses only what cannot be read, and refers nothing: for all that `pneumo predict` does, export the model in the\n"
-            "format keras or onnx.\n"
+            "It refuses only what cannot be read, and refers nothing. To have all that `pneumo predict` does, export the model in\n"
+            "the format keras or onnx.\n"
         )
     return ""
 
@@ -239,8 +239,8 @@ def _refusal(format_: Format) -> str:
 def _on_the_calibrated(bundle: Bundle) -> str:
     """What the threshold is after temperature scaling."""
     if bundle.temperature is None:
-        return "; without a temperature, `pneumo predict` has it as its `probability` as well"
+        return "; there is no temperature, so the `probability` of `pneumo predict` is the same"
     return (
-        f", which is {bundle.calibrated_threshold:.3f} on the calibrated `probability` of `pneumo predict`:\n"
-        f"  the logit of that is the logit of this, divided by the temperature, {bundle.temperature:.6g}"
+        f", which is {bundle.calibrated_threshold:.3f} on the calibrated `probability` of `pneumo predict`.\n"
+        f"  The logit of the calibrated one is the logit of this one, divided by the temperature {bundle.temperature:.6g}"
     )

@@ -3,7 +3,7 @@
 const element = (id) => document.getElementById(id);
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const methodNames = {
-  "grad-cam": "Grad-CAM", "grad-cam++": "Grad-CAM++", "smooth-grad-cam++": "Smooth Grad-CAM++", "layer-cam": "Layer-CAM",
+  "grad-cam": "Grad-CAM", "grad-cam++": "Grad-CAM++", "smooth-grad-cam++": "Smooth-GradCAM++", "layer-cam": "Layer-CAM",
   "hires-cam": "HiRes-CAM", "lots": "LOTS", "random-cam": "Random-CAM (baseline: means nothing)",
 };
 
@@ -78,7 +78,7 @@ async function describeModel() {
 }
 
 function testFields(test) {
-  if (!test) return { "Performance on test": "not told by this bundle" };
+  if (!test) return { "Performance on test": "not stored in this bundle" };
   const part = (share, number, kind) => (share === null ? "undefined" : `${percent(share)} of ${number} ${kind}`);
   return {
     "Sensitivity on test": part(test.sensitivity, test.pneumonia, "with pneumonia"),
@@ -381,8 +381,8 @@ function showHeatmap(made, method) {
 function heatmapWords(made, method) {
   const name = answer.explained === "PNEUMONIA" ? "pneumonia" : "no pneumonia";
   if (made.empty) return `Empty: by this method, nothing in the radiograph is evidence of ${name}.`;
-  if (method === "random-cam") return "Drawn from random weights: what a heatmap shows that means nothing.";
-  if (method === "lots") return "Bright where the radiograph would have to change most for the network to see nothing in it.";
+  if (method === "random-cam") return "Drawn from random weights, as a baseline: what it shows means nothing.";
+  if (method === "lots") return "Bright where the radiograph would have to change most for the network to see no evidence in it.";
   return `Bright where the network finds evidence of ${name}, scaled to its own maximum. It shows what the network uses, not where the disease is.`;
 }
 

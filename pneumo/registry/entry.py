@@ -14,6 +14,7 @@ from pneumo.results.model import ModelRecord
 from pneumo.results.registered import RegisteredRecord
 
 SHA256_TAG = "model_sha256"
+_SEED = re.compile(r"-seed-\d+$")
 
 
 class Entry(BaseModel):
@@ -86,14 +87,17 @@ def read_entry(version: Any, aliases: Mapping[int, Sequence[str]]) -> Entry | Un
 def best_of(entries: Sequence[Entry]) -> Entry:
     """Return the model with the highest AUROC on shifted validation, by which the report selects; the oldest of equal ones.
 
-    Only models of the newest model's cohort and protocol are compared: others are validated on other radiographs. Adapted models
-    are left out, unless there are no others, and so are those of synthetic radiographs.
+    Only models of the newest model's cohort and protocol are compared: others are validated on other radiographs. As in the report,
+    an ensemble stands for its seeds. Adapted models are left out, unless there are no others, and so are those of synthetic
+    radiographs.
     """
     trained = [entry for entry in entries if entry.parent_version is None] or entries
     trained = [entry for entry in trained if not entry.synthetic] or trained
     newest = trained[-1]
     same = (newest.data_fingerprint, newest.protocol_fingerprint)
-    compared = [entry for entry in trained if (entry.data_fingerprint, entry.protocol_fingerprint) == same]
+    comparable = [entry for entry in trained if (entry.data_fingerprint, entry.protocol_fingerprint) == same]
+    recipes = {entry.recipe for entry in comparable}
+    compared = [entry for entry in comparable if _SEED.sub("-ensemble", entry.recipe) not in recipes - {entry.recipe}]
     return max(compared, key=lambda entry: -1.0 if entry.validation_shifted_auroc is None else entry.validation_shifted_auroc)
 
 

@@ -14,9 +14,12 @@ def entry(version, auroc=0.9, **changes):
 @pytest.mark.parametrize(
     ("entries", "best"),
     [
-        ([entry(1, 0.8), entry(2, 0.95), entry(3, 0.9)], 2),
-        ([entry(1, 0.9), entry(2, 0.9)], 1),
-        ([entry(1, None), entry(2, 0.6)], 2),
+        ([entry(1, 0.8), entry(2, 0.95, recipe="weighted"), entry(3, 0.9, recipe="hpo")], 2),
+        ([entry(1, 0.9), entry(2, 0.9, recipe="weighted")], 1),
+        ([entry(1, 0.99), entry(2, 0.9)], 1),
+        ([entry(1, 0.99, recipe="robust-seed-0"), entry(2, 0.9, recipe="robust-ensemble"), entry(3, 0.8, recipe="weighted")], 2),
+        ([entry(1, 0.99, recipe="robust-seed-0"), entry(2, 0.9, recipe="transfer-ensemble")], 1),
+        ([entry(1, None), entry(2, 0.6, recipe="weighted")], 2),
         ([entry(1, None)], 1),
         ([entry(1, 0.99, data_fingerprint="other"), entry(2, 0.7)], 2),
         ([entry(1, 0.99, protocol_fingerprint="other"), entry(2, 0.7)], 2),

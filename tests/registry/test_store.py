@@ -154,8 +154,8 @@ def test_an_empty_registry_lists_nothing_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def add(registry, auroc):
-    record = tiny_record()
+def add(registry, recipe, auroc):
+    record = tiny_record(recipe)
     shifted = record.validation_shifted.model_copy(update={"auroc": auroc})
     scored = record.model_copy(update={"validation_shifted": shifted})
     return registry.add(scored, tiny_model(), dict.fromkeys(PARTS, tiny_predictions()))
@@ -163,11 +163,11 @@ def add(registry, auroc):
 
 def test_the_champion_is_the_best_on_shifted_validation_until_one_is_promoted_by_hand(tmp_path):
     registry = registry_in(tmp_path / "models")
-    for auroc, champion in ((0.7, 1), (0.9, 2), (0.8, 2)):
-        add(registry, auroc)
+    for recipe, auroc, champion in (("baseline", 0.7, 1), ("weighted", 0.9, 2), ("hpo", 0.8, 2)):
+        add(registry, recipe, auroc)
         assert registry.get("champion").version == champion
     registry.promote("3")
-    add(registry, 0.99)
+    add(registry, "weighted", 0.99)
     assert registry.get("champion").version == 3
 
 

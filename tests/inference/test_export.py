@@ -229,7 +229,7 @@ def test_a_failed_export_keeps_the_older_bundle(copied: Path, monkeypatch: pytes
 
 
 def test_a_snippet_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"the snippet of README\.md fails .*bundle\.json: No such file or directory"):
+    with pytest.raises(UserError, match=r"the snippet of README\.md fails .*no exported bundle, for it has no bundle\.json"):
         run_snippet("onnx", tmp_path, tmp_path / "radiograph.png")
 
 

@@ -127,7 +127,7 @@ def test_a_file_without_weights_is_refused_in_one_line(tmp_path, content):
     file = tmp_path / "weights.h5"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UserError, match=r"`resnet50.network.weights`: .*weights\.h5 .*give") as raised:
+    with pytest.raises(UserError, match=r"`network.weights`: .*weights\.h5 .*give") as raised:
         backbone.build(Backbone(weights=file), SIZE_PX)
     assert "\n" not in str(raised.value)
 
@@ -157,7 +157,7 @@ def test_without_a_network_the_error_names_the_file_and_its_place_within_seconds
     message = str(raised.value)
     name = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
     assert f"https://storage.googleapis.com/tensorflow/keras-applications/resnet/{name} at {tmp_path}/models/{name}" in message
-    assert "--resnet50.network.weights none" in message
+    assert "`network.weights`" in message
     assert "\n" not in message
     assert not list((tmp_path / "models").iterdir())
 

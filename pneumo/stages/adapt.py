@@ -128,7 +128,7 @@ def _print(measured: Adaptation, adapted: Entry, record: AdaptedRecord, config: 
     )
     place = config.registry.tracking_uri or config.registry.directory
     console.print(f"Saved in {place}; no selection of a model reads it. For research; not a medical device.", markup=False)
-    console.print(f"Next: pneumo predict PATH --predict.model {adapted.version}, or pneumo report with the cohort of the training")
+    console.print(f"Next: pneumo predict PATH --model {adapted.version}, or pneumo report with the cohort of the training")
 
 
 def _curve_tables(measured: Adaptation) -> Iterator[Table]:

@@ -1,6 +1,7 @@
 """MLflow, imported on first use since the import takes four seconds, with telemetry off and its log reduced to warnings."""
 
 import os
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,14 +46,18 @@ def connect(uri: str) -> Any:
 @contextmanager
 def as_user_error(location: str) -> Iterator[None]:
     """Turn errors of the file system, the network and MLflow into a UserError that names the registry."""
-    # Not in the clause below: after Ctrl-C during the import, MLflow would be imported again and fail in its middle.
-    mlflow = import_mlflow()
     try:
         yield
-    except (mlflow.MlflowException, OSError) as error:
+    except _failures() as error:
         raise UserError(
             f"The model registry {location} failed: check that it can be reached, read and written ({one_line(error)})"
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    # Without an import: the log of test accesses in a folder needs no MLflow, and what is not loaded has raised nothing.
+    exceptions = sys.modules.get("mlflow.exceptions")
+    return (OSError,) if exceptions is None else (OSError, exceptions.MlflowException)
 
 
 def one_line(error: Exception) -> str:

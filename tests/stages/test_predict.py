@@ -95,7 +95,7 @@ def test_bad_files_are_rows_and_strict_says_so_in_its_status(project, radiograph
     assert (bad["decision"], bad["probability"]) == ("refused", "")
     assert bad["reason"]
     assert good["probability"]
-    assert "Heatmaps in" in done.stderr
+    assert f"Heatmaps of 1 of 2 radiographs in {tmp_path / 'maps'}" in done.stderr
     (picture,) = (tmp_path / "maps").glob("good-*.png")
     assert picture.stat().st_size > 10_000
     assert project.attempt("predict", str(tmp_path)).returncode == 0

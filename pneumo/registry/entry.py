@@ -14,7 +14,9 @@ from pneumo.results.model import ModelRecord
 from pneumo.results.registered import RegisteredRecord
 
 SHA256_TAG = "model_sha256"
-_SEED = re.compile(r"-seed-\d+$")
+_ENSEMBLE = "-ensemble"
+_OF_A_SEED = re.compile(r"(.+)-seed-\d+")
+"""Models of several seeds are named `robust-seed-0`, and their ensemble `robust-ensemble`."""
 
 
 class Entry(BaseModel):
@@ -97,7 +99,7 @@ def best_of(entries: Sequence[Entry]) -> Entry:
     same = (newest.data_fingerprint, newest.protocol_fingerprint)
     comparable = [entry for entry in trained if (entry.data_fingerprint, entry.protocol_fingerprint) == same]
     recipes = {entry.recipe for entry in comparable}
-    compared = [entry for entry in comparable if _SEED.sub("-ensemble", entry.recipe) not in recipes - {entry.recipe}]
+    compared = [entry for entry in comparable if f"{_seed_group(entry.recipe)}{_ENSEMBLE}" not in recipes]
     return max(compared, key=lambda entry: -1.0 if entry.validation_shifted_auroc is None else entry.validation_shifted_auroc)
 
 
@@ -106,11 +108,10 @@ def find_entry(listing: Sequence[Entry | UnreadableEntry], reference: str) -> En
 
     A recipe that is trained from several seeds stands for its newest ensemble, or without one for the newest model of a seed.
     """
-    of_a_seed = re.compile(rf"{re.escape(reference)}-seed-\d+")
     matches = (
         lambda entry: reference in (str(entry.version), entry.recipe, *entry.aliases),
-        lambda entry: entry.recipe == f"{reference}-ensemble",
-        lambda entry: of_a_seed.fullmatch(entry.recipe) is not None,
+        lambda entry: entry.recipe == f"{reference}{_ENSEMBLE}",
+        lambda entry: _seed_group(entry.recipe) == reference,
     )
     return next((entry for match in matches for entry in reversed(listing) if match(entry)), None)
 
@@ -118,5 +119,11 @@ def find_entry(listing: Sequence[Entry | UnreadableEntry], reference: str) -> En
 def describe_entries(listing: Sequence[Entry | UnreadableEntry], unknown: str) -> str:
     """Say which models there are, and which of them may be meant by an unknown name, as the end of a message."""
     existing = ", ".join(f"{entry.version} ({', '.join((entry.recipe, *entry.aliases))})" for entry in listing)
-    names = {name for entry in listing for name in (entry.recipe, entry.recipe.removesuffix("-ensemble"), *entry.aliases)}
+    names = {name for entry in listing for name in (entry.recipe, entry.recipe.removesuffix(_ENSEMBLE), *entry.aliases)}
     return f"there are {existing}{did_you_mean(unknown, sorted(names))}"
+
+
+def _seed_group(recipe: str) -> str | None:
+    """Return the recipe that was trained from several seeds, of which this is one; None of another model."""
+    of_a_seed = _OF_A_SEED.fullmatch(recipe)
+    return of_a_seed[1] if of_a_seed else None

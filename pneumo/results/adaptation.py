@@ -7,7 +7,7 @@ from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.learning_curve import CurvePoint, LearningCurve
 from pneumo.evaluation.linear_head import Penalty
 from pneumo.evaluation.scores import Evaluation, Result
-from pneumo.results.provenance import Provenance
+from pneumo.results.external import OnOtherCohort
 from pneumo.results.registered import RegisteredRecord
 
 
@@ -27,47 +27,22 @@ class AcquisitionBaseline(Result):
         return sorted(self.by_trait.items(), key=lambda trait: -abs((trait[1].value or 0.5) - 0.5))[:count]
 
 
-class Adaptation(Provenance):
-    """Learning curve of a registered model on another cohort, whose name and fingerprint are those of the provenance.
-
-    The newest of a model and a cohort replaces older ones in the report. No selection of a model reads it.
-    """
+class Adaptation(OnOtherCohort):
+    """Learning curve of a registered model on another cohort; its threshold is that of the unadapted model."""
 
     KIND: ClassVar[str] = "adaptation"
 
-    version: int
-    """Of the model that was adapted, as the next fields."""
-    recipe: str
-    model_sha256: str
-    training_data_name: str
-    training_data_fingerprint: str
-    threshold: float
-    """Locked on the model's own validation: that of the unadapted model."""
     threshold_rule: str
     """By which the model's threshold was chosen, and those of the refitted heads out of the inner folds."""
     images: int
     pneumonia: int
     """Radiographs that show PNEUMONIA."""
     patients: int
-    left_out: int | None
-    """Radiographs of patients with a radiograph of the cohort that the model was trained on; None where this was not checked."""
-    foreign: dict[str, int]
-    problems: dict[str, int]
-    patients_known: bool
-    """False where a radiograph counts as a patient of its own, because nothing tells whose it is."""
-    patients_from: str
-    accesses: int
-    """Times that a model of this registry was scored on these radiographs or a test split of them, this adaptation included."""
     seed: int
     seconds: float
     """All fits together."""
     curve: LearningCurve
     acquisition: AcquisitionBaseline
-
-    @property
-    def name(self) -> str:
-        """Recipe and version of the model."""
-        return f"{self.recipe} v{self.version}"
 
     def headline(self) -> dict[str, float]:
         """Return the main scores by name: the metrics of the MLflow run."""

@@ -9,15 +9,14 @@ from pneumo.evaluation.external import ExternalStatistics
 from pneumo.results.provenance import Provenance
 
 
-class ExternalEvaluation(Provenance):
-    """Scores of a registered model on another cohort, whose name and fingerprint are those of the provenance.
+class OnOtherCohort(Provenance):
+    """What was measured of a registered model on another cohort, whose name and fingerprint are those of the provenance.
 
     The newest of a model and a cohort replaces older ones in the report. No selection of a model reads it.
     """
 
-    KIND: ClassVar[str] = "external-evaluation"
-
     version: int
+    """Of the model, as the next two fields."""
     recipe: str
     model_sha256: str
     """SHA-256 of the model file."""
@@ -26,8 +25,6 @@ class ExternalEvaluation(Provenance):
     training_data_fingerprint: str
     threshold: float
     """Locked on the model's own validation."""
-    temperature: float | None
-    """Fitted on the model's own validation; None where none could be."""
     left_out: int | None
     """Radiographs of patients with a radiograph of the cohort that the model was trained on, recognized by identical pixels. None
     where this was not checked, because the model was registered without the hashes of that cohort."""
@@ -40,13 +37,22 @@ class ExternalEvaluation(Provenance):
     patients_from: str
     """Where patients were read from, as a phrase for users."""
     accesses: int
-    """Times that a model of this registry was scored on these radiographs or a test split of them, this evaluation included."""
-    statistics: ExternalStatistics
+    """Times that a model of this registry was scored on these radiographs or a test split of them, this time included."""
 
     @property
     def name(self) -> str:
         """Recipe and version of the model."""
         return f"{self.recipe} v{self.version}"
+
+
+class ExternalEvaluation(OnOtherCohort):
+    """Scores of a registered model on another cohort at its locked threshold."""
+
+    KIND: ClassVar[str] = "external-evaluation"
+
+    temperature: float | None
+    """Fitted on the model's own validation; None where none could be."""
+    statistics: ExternalStatistics
 
     def headline(self) -> dict[str, float]:
         """Return the main scores by name: the metrics of the MLflow run."""

@@ -1,5 +1,7 @@
 """Agreement of the heatmaps of different networks, as the stage `heatmaps` saves it for the report."""
 
+from typing import Any
+
 from pneumo.evaluation.heatmap_metrics import MapMetric
 from pneumo.evaluation.scores import Result
 from pneumo.results.provenance import Provenance
@@ -31,6 +33,8 @@ class MethodStability(Result):
 class HeatmapStability(Provenance):
     """Agreement of the heatmaps of all registered networks of a cohort on the same validation radiographs."""
 
+    settings: dict[str, Any]
+    """That the comparison depends on, as JSON values."""
     networks: tuple[ComparedNetwork, ...]
     """Without ensembles, whose maps are those of their members."""
     radiographs: int

@@ -170,7 +170,7 @@ def _train_and_score(task: SearchTask, rows: np.ndarray, parameters: dict[str, f
     model.fit(
         data.training(range(settings.epochs)),
         epochs=settings.epochs,
-        steps_per_epoch=-(-len(rows) // settings.batch_size),
+        steps_per_epoch=data.steps_per_epoch(settings),
         class_weight=data.class_weight,
         shuffle=False,
         verbose=0,

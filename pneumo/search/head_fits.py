@@ -74,7 +74,7 @@ def _train(head: Head, recipe: TransferRecipe, features: Features, dataset: Data
     fit = recipe.fit.model_copy(update={"batch_size": head.batch_size, "learning_rate": head.learning_rate})
     data = head_data(dataset, recipe.model_copy(update={"network": network, "fit": fit, "targets": "labels"}), features)
     model = backbone.build_head(network, features.validation.shape[1])
-    steps = -(-data.training_images // head.batch_size)
+    steps = data.steps_per_epoch(fit)
     model.compile(
         optimizer=build_optimizer(fit),
         loss=both_classes_divergence if head.loss == "kl_divergence" else head.loss,

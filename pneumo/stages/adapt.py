@@ -17,11 +17,10 @@ from pneumo.evaluation.learning_curve import OUTER_FOLDS, Site, repeated_folds
 from pneumo.evaluation.linear_head import INNER_FOLDS, TooFewPatientsError
 from pneumo.files import printable
 from pneumo.registry import Entry, Registry
-from pneumo.registry.test_access import AUDIT, Access
+from pneumo.registry.test_access import Access
 from pneumo.report.adaptations import adaptation_meaning, adaptation_notes, labels_in_words
 from pneumo.results.adaptation import Adaptation, AdaptedRecord
 from pneumo.results.formatting import interval, signed_interval
-from pneumo.results.provenance import provenance
 from pneumo.training.adapt import Parent, curve_predictions, learning_curve, register_adapted, site_features
 from pneumo.training.dataset import CLASS_NAMES
 from pneumo.training.other_cohort import OtherCohort, load_other_cohort
@@ -90,19 +89,11 @@ def _measure(
         traits = measure(cohort).traits.iloc[other.rows]
         acquisition = acquisition_baseline(traits, site.y_true, site.patient, folds)
     measured = Adaptation(
-        **provenance(cohort, entry.protocol_fingerprint),
-        **other.fields(),
-        version=entry.version,
-        recipe=entry.recipe,
-        model_sha256=entry.model_sha256,
-        training_data_name=entry.data_name,
-        training_data_fingerprint=entry.data_fingerprint,
-        threshold=record.threshold,
+        **other.fields(entry, record.threshold, accesses),
         threshold_rule=record.threshold_rule,
         images=len(table),
         pneumonia=int(site.y_true.sum()),
         patients=table["patient"].nunique(),
-        accesses=sum(access.recipe != AUDIT for access in accesses),
         seed=settings.seed,
         seconds=time.monotonic() - started,
         curve=curve,

@@ -11,12 +11,10 @@ from pneumo.evaluation.subgroups import COLUMNS, MIN_IMAGES
 from pneumo.files import printable
 from pneumo.registry import Entry, Registry
 from pneumo.registry.runs import FEATURE_REFERENCE
-from pneumo.registry.test_access import AUDIT
 from pneumo.report.other_cohorts import SCORES, meaning, notes
 from pneumo.report.scores import value
 from pneumo.results.external import ExternalEvaluation
 from pneumo.results.formatting import interval, rounded
-from pneumo.results.provenance import provenance
 from pneumo.results.registered import RegisteredRecord
 from pneumo.training.feature_reference import score_radiographs
 from pneumo.training.other_cohort import load_other_cohort
@@ -48,16 +46,8 @@ def run(config: Config, console: Console, reference: str) -> None:
     with console.status("Intervals by bootstrap of the patients"):
         statistics = _statistics(registry, entry, record, features, predictions)
     evaluation = ExternalEvaluation(
-        **provenance(cohort, entry.protocol_fingerprint),
-        version=entry.version,
-        recipe=entry.recipe,
-        model_sha256=entry.model_sha256,
-        training_data_name=entry.data_name,
-        training_data_fingerprint=entry.data_fingerprint,
-        threshold=record.threshold,
+        **other.fields(entry, record.threshold, accesses),
         temperature=record.temperature,
-        **other.fields(),
-        accesses=sum(access.recipe != AUDIT for access in accesses),
         statistics=statistics,
     )
     registry.add_external_evaluation(evaluation, predictions)

@@ -29,17 +29,14 @@ from pneumo.evaluation.linear_head import AdaptedHead
 from pneumo.evaluation.out_of_fold import OutOfFold
 from pneumo.evaluation.scores import FEATURES, PROBABILITY, evaluate
 from pneumo.nets.heads import by_member, heads, replace_heads
-from pneumo.nets.outputs import compiled
-from pneumo.radiographs.batches import evaluation_batches
 from pneumo.registry import Entry, Registry
 from pneumo.registry.runs import OWN_RADIOGRAPHS, REFUSAL
 from pneumo.results.adaptation import Adaptation, AdaptedRecord
 from pneumo.results.model import ModelRecord
 from pneumo.results.provenance import provenance
 from pneumo.training.dataset import CLASS_NAMES
+from pneumo.training.feature_reference import outputs_of
 from pneumo.training.other_cohort import OtherCohort
-
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +53,7 @@ def site_features(parent: Parent, other: OtherCohort, console: Console) -> tuple
     used, rows = other.table, other.rows
     pixels = other.cohort.pixels(parent.record.image_size_px, parent.record.resize)
     y_true = (used["label"] == CLASS_NAMES[1]).to_numpy().astype(np.int64)
-    compute, outputs = compiled(parent.model), []
-    batches = evaluation_batches(pixels, rows, y_true, batch_size=BATCH_SIZE)
-    steps = -(-len(rows) // BATCH_SIZE)
-    for images, *_ in track(batches, "Features", steps, console=console, transient=True, disable=not console.is_terminal):
-        outputs.append(compute(images))
+    outputs = list(outputs_of(parent.model, pixels, rows, "Features", console))
     features = by_member(parent.model, np.concatenate([output[FEATURES] for output in outputs]))
     score = np.concatenate([output[PROBABILITY][:, 0] for output in outputs]).astype(np.float64)
     temperature = parent.record.temperature

@@ -1,5 +1,6 @@
 """Features before the logit of a trained network, the reference of its training radiographs, and scores of any radiographs."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
@@ -51,6 +52,22 @@ def feature_reference(own: OwnFeatures) -> FeatureReference | None:
     return fit_reference(own.training, own.y_true, own.validation)
 
 
+def outputs_of(
+    model: keras.Model, pixels: np.ndarray, rows: np.ndarray, description: str, console: Console
+) -> Iterator[dict[str, np.ndarray]]:
+    """Outputs of `with_outputs` by name, batch by batch, with progress on a terminal.
+
+    Args:
+        pixels: (N, H, W), grey values in 0..255; may be memory-mapped.
+        rows: (M,), rows of `pixels`.
+    """
+    compute = compiled(model)
+    batches = evaluation_batches(pixels, rows, np.zeros(len(rows), np.int64), batch_size=BATCH_SIZE)
+    steps = -(-len(rows) // BATCH_SIZE)
+    for images, *_ in track(batches, description, steps, console=console, transient=True, disable=not console.is_terminal):
+        yield compute(images)
+
+
 def score_radiographs(
     model: keras.Model, pixels: np.ndarray, rows: np.ndarray, reference: FeatureReference | None, console: Console
 ) -> pd.DataFrame:
@@ -63,11 +80,8 @@ def score_radiographs(
     Returns:
         Columns y_score and distance, (M,): the probability of PNEUMONIA and the distance from training, nan without a reference.
     """
-    compute, scores = compiled(model), []
-    batches = evaluation_batches(pixels, rows, np.zeros(len(rows), np.int64), batch_size=BATCH_SIZE)
-    steps = -(-len(rows) // BATCH_SIZE)
-    for images, *_ in track(batches, "Scoring", steps, console=console, transient=True, disable=not console.is_terminal):
-        outputs = compute(images)
+    scores = []
+    for outputs in outputs_of(model, pixels, rows, "Scoring", console):
         distance = np.nan if reference is None else reference.distances(outputs[FEATURES])
         scores.append(pd.DataFrame({"y_score": outputs[PROBABILITY][:, 0].astype(float), "distance": distance}))
     return pd.concat(scores, ignore_index=True)

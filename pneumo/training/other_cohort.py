@@ -1,5 +1,6 @@
 """Another cohort than the one that a registered model was trained on, without the radiographs that both have."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from pneumo.errors import UserError
 from pneumo.files import printable
 from pneumo.registry import Entry, Registry
 from pneumo.registry.runs import OWN_RADIOGRAPHS
+from pneumo.registry.test_access import AUDIT, Access
+from pneumo.results.provenance import provenance
 
 MAX_SHARED = 0.5
 """Largest share of a cohort that may be left out: one that shares more is the model's own, differently arranged."""
@@ -33,15 +36,22 @@ class OtherCohort:
         """A row for each of the radiographs."""
         return self.cohort.table.iloc[self.rows]
 
-    def fields(self) -> dict[str, Any]:
-        """Return what was ignored and left out, and where patients are from: fields of the stored result."""
+    def fields(self, entry: Entry, threshold: float, accesses: Sequence[Access]) -> dict[str, Any]:
+        """Return the fields of `OnOtherCohort` of a model that was scored here, with this access the last of the logged ones."""
         cohort = self.cohort
-        return {
+        return provenance(cohort, entry.protocol_fingerprint) | {
+            "version": entry.version,
+            "recipe": entry.recipe,
+            "model_sha256": entry.model_sha256,
+            "training_data_name": entry.data_name,
+            "training_data_fingerprint": entry.data_fingerprint,
+            "threshold": threshold,
             "left_out": self.left_out,
             "foreign": dict(cohort.foreign),
             "problems": cohort.left_out.groupby("problem")["path"].nunique().to_dict(),
             "patients_known": cohort.patients_known,
             "patients_from": cohort.patients_from,
+            "accesses": sum(access.recipe != AUDIT for access in accesses),
         }
 
 

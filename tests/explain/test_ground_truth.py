@@ -91,14 +91,6 @@ def maps_of(model, pixels, method):
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 @pytest.fixture(scope="module")
 def lesion_network(tmp_path_factory):
     """A network trained on lesions, and its true positives in the test split."""

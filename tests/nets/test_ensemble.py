@@ -10,14 +10,6 @@ from pneumo.nets.test_time import SHIFT_FRACTION, with_views
 SIZE_PX = 48
 
 
-@pytest.fixture(scope="module", autouse=True)
-def float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    yield
-    keras.config.set_dtype_policy(before)
-
-
 def plain(seed=0, size_px=SIZE_PX):
     return cnn.build(Cnn(filters=(4, 8), dense_units=8), size_px, seed)
 

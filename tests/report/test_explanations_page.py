@@ -101,7 +101,7 @@ def test_the_agreement_of_networks_is_shown_only_for_these_radiographs(inputs):
     networks = tuple(ComparedNetwork(name=f"{name} v1", model_sha256="a5", seed_group=name) for name in ("baseline", "robust"))
     scores = MethodStability(method="grad-cam", seeds=MapMetric(mean=None, images=0, undefined=0), recipes=metric(0.4321))
     for fingerprint, shown in ((FINGERPRINT, True), ("0" * 64, False)):
-        saved = HeatmapStability(**provenance_fields(fingerprint), networks=networks, radiographs=8, methods=(scores,))
+        saved = HeatmapStability(**provenance_fields(fingerprint), settings={}, networks=networks, radiographs=8, methods=(scores,))
         (given.directory / "heatmap-stability.json").write_text(saved.model_dump_json())
         html = report(given).with_name("explanations.html").read_text()
         assert ('id="stability"' in html) is shown

@@ -12,7 +12,6 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo.cli import USER_MISTAKE, main
 from pneumo.cohort.index import index
-from pneumo.config import Config, Explain
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import FEATURES
 from pneumo.inference.predictor import Predictor
@@ -21,10 +20,8 @@ from pneumo.nets.outputs import compiled
 from pneumo.registry import Registry, store
 from pneumo.registry.runs import OWN_RADIOGRAPHS
 from pneumo.stages import adapt, evaluate, explain, export, report
-from pneumo.training.register import register
-from pneumo.training.run import load_run
-from pneumo.training.train import train
-from tests.stages.test_evaluate import RECIPE, write_cohort
+from tests.stages.test_evaluate import RECIPE
+from tests.stages.trained_project import copied, trained_project, write_cohort
 
 pytestmark = pytest.mark.slow
 SITE_PATIENTS = 36
@@ -42,16 +39,7 @@ def write_site(root, seed, patients=SITE_PATIENTS):
 def trained(tmp_path_factory):
     """Settings of a project with one trained model, and a site."""
     root = tmp_path_factory.mktemp("project")
-    config = Config(
-        data=write_cohort(root / "own", 0),
-        cohort={"cache_dir": root / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": root / "models"},
-        report={"directory": root / "reports"},
-        adapt={"repeats": 2},
-    )
-    run = load_run(config, "tiny", RECIPE, Console(quiet=True))
-    register(run, train(run, Console(quiet=True)), Registry(config.registry), Console(quiet=True))
+    config = trained_project(root, RECIPE, adapt={"repeats": 2})
     write_site(root / "site", 1)
     return config
 
@@ -59,18 +47,13 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def config(trained, tmp_path):
     """The same in a copy of the registry."""
-    shutil.copytree(trained.registry.directory, tmp_path / "models")
-    changes = {"registry": {"directory": tmp_path / "models"}, "report": {"directory": tmp_path / "reports"}}
-    return Config(**(trained.model_dump() | changes))
+    return copied(trained, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def adapted(trained, tmp_path_factory):
     """A project whose model was adapted to all labels of the site and to 30, and what the last one printed."""
-    root = tmp_path_factory.mktemp("adapted")
-    shutil.copytree(trained.registry.directory, root / "models")
-    changes = {"registry": {"directory": root / "models"}, "report": {"directory": root / "reports"}}
-    config = Config(**(trained.model_dump() | changes))
+    config = copied(trained, tmp_path_factory.mktemp("adapted"))
     run(on_site(config))
     return config, run(on_site(config), labels=30)
 
@@ -154,8 +137,8 @@ def test_predict_explain_and_export_use_it(adapted, tmp_path):
     assert (predictor.specification.cohort, predictor.specification.adapted_on) == ("own", "site")
     assert predictor.specification.referral.chosen_on == "its labelled radiographs, out of fold"
     assert 0 <= prediction.probability <= 1
-    changes = {"explain": Explain(model="3"), "report": config.report.model_copy(update={"directory": tmp_path / "reports"})}
-    explain.run(config.model_copy(update=changes), Console(quiet=True), [radiograph])
+    changes = {"report": config.report.model_copy(update={"directory": tmp_path / "reports"})}
+    explain.run(config.model_copy(update=changes), Console(quiet=True), [radiograph], "3")
     assert list((tmp_path / "reports").rglob("*.png"))
     export.run(on_site(config), Console(quiet=True), "3", "keras", tmp_path / "bundle")
     readme = (tmp_path / "bundle" / "README.md").read_text()

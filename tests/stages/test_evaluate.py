@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from rich.console import Console
 
 from pneumo.cohort.index import index
@@ -15,10 +14,9 @@ from pneumo.errors import UserError
 from pneumo.registry import Registry
 from pneumo.registry.runs import FEATURE_REFERENCE, OWN_RADIOGRAPHS
 from pneumo.stages import evaluate, registry, report
-from pneumo.training.register import register
 from pneumo.training.run import load_run
-from pneumo.training.train import train
 from tests.registry.tiny_models import tiny_model, tiny_predictions, tiny_record
+from tests.stages.trained_project import copied, trained_project, write_cohort
 
 pytestmark = pytest.mark.slow
 
@@ -29,42 +27,16 @@ RECIPE = CnnRecipe(
 )
 
 
-def write_cohort(root, seed, patients=24):
-    """One radiograph of noise for each patient, brighter with pneumonia, as train, val and test folders."""
-    rng = np.random.default_rng(seed)
-    for number in range(patients):
-        split = ("train", "train", "train", "val", "test", "test")[number % 6]
-        for label, name in (("NORMAL", f"IM-{number:04}-0001.png"), ("PNEUMONIA", f"person{number}_virus_{number}.png")):
-            pixels = rng.integers(0, 200, (20, 24)) + (40 if label == "PNEUMONIA" else 0)
-            file = root / split / label / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels.astype(np.uint8)).save(file)
-    return root
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Settings of a project with one trained model."""
-    root = tmp_path_factory.mktemp("project")
-    config = Config(
-        data=write_cohort(root / "own", 0),
-        cohort={"cache_dir": root / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": root / "models"},
-        report={"directory": root / "reports"},
-    )
-    console = Console(quiet=True)
-    run = load_run(config, "tiny", RECIPE, console)
-    register(run, train(run, console), Registry(config.registry), console)
-    return config
+    return trained_project(tmp_path_factory.mktemp("project"), RECIPE)
 
 
 @pytest.fixture
 def config(trained, tmp_path):
     """The same in a copy of the registry, and another cohort."""
-    shutil.copytree(trained.registry.directory, tmp_path / "models")
-    changes = {"registry": {"directory": tmp_path / "models"}, "report": {"directory": tmp_path / "reports"}}
-    return Config(**(trained.model_dump() | changes))
+    return copied(trained, tmp_path)
 
 
 def on(config, data):

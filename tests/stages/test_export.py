@@ -11,12 +11,8 @@ from pneumo.config import FORMATS, Cnn, CnnRecipe, Config, Fit
 from pneumo.errors import UserError
 from pneumo.inference.bundle import README, read_bundle
 from pneumo.inference.predictor import Predictor
-from pneumo.registry import Registry
 from pneumo.stages import export
-from pneumo.training.register import register
-from pneumo.training.run import load_run
-from pneumo.training.train import train
-from tests.stages.test_evaluate import write_cohort
+from tests.stages.trained_project import trained_project, write_cohort
 
 pytestmark = pytest.mark.slow
 
@@ -30,17 +26,7 @@ RECIPE = CnnRecipe(
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Settings of a project with one trained model."""
-    root = tmp_path_factory.mktemp("project")
-    config = Config(
-        data=write_cohort(root / "own", 0),
-        cohort={"cache_dir": root / "data"},
-        protocol={"validation_fraction": 0.3},
-        registry={"directory": root / "models"},
-    )
-    console = Console(quiet=True)
-    run = load_run(config, "tiny", RECIPE, console)
-    register(run, train(run, console), Registry(config.registry), console)
-    return config
+    return trained_project(tmp_path_factory.mktemp("project"), RECIPE)
 
 
 @pytest.mark.parametrize("format_", FORMATS)

@@ -85,7 +85,9 @@ def test_methods_are_compared_on_both_models_and_against_the_lesions(project):
 
 
 def test_finished_measurements_of_heatmaps_are_not_repeated(project):
-    assert project.call("heatmaps").count("(measured before)") == 2
+    printed = project.call("heatmaps")
+    assert printed.count("(measured before)") == 2
+    assert "Agreement of the maps of 2 networks: measured before" in printed
 
 
 def test_any_radiograph_is_explained_by_several_methods(project):

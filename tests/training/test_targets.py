@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +21,6 @@ def dataset(subtypes):
 
 @pytest.fixture(scope="module")
 def network():
-    keras.config.set_dtype_policy("float32")
     return with_subtypes(cnn.build(Cnn(filters=(4,), dense_units=8), 16), seed=3)
 
 

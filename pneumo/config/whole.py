@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
 from pneumo.config.inference import Predict, Referral, Serve
+from pneumo.config.lungs import Blackout, Lungs
 from pneumo.config.protocol import Protocol
 from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, SeededTransferRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
@@ -58,6 +59,8 @@ class Config(BaseSettings):
     serve: Serve = Serve()
     lots: Lots = Lots()
     robustness: Robustness = Robustness()
+    lungs: Lungs = Lungs()
+    blackout: Blackout = Blackout()
     report: Report = Report()
     bench: Bench = Bench()
     reproduce: Reproduce = Reproduce()

@@ -5,25 +5,24 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.stored_arrays import StoredArrays
-from pneumo.files import file_sha256
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
-from pneumo.registry.connection import as_user_error, import_mlflow, one_line
+from pneumo.registry.connection import as_user_error
 from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, read_entry, tags_of
+from pneumo.registry.networks import create_version, load_network
 from pneumo.registry.stored_results import AnyExperiment, load_experiments, load_external_evaluations, run_file
 from pneumo.registry.test_access import Access, log_access, read_accesses
 from pneumo.results.experiment import Experiment
 from pneumo.results.external import ExternalEvaluation, ScoredCohort
 from pneumo.results.files import parse_result, read_predictions
 from pneumo.results.model import ModelRecord
-from pneumo.startup import quiet_start
 
 if TYPE_CHECKING:
     import keras
@@ -60,9 +59,7 @@ class Registry:
             from pneumo.registry.model_run import log_model  # noqa: PLC0415
 
             logged, sha256 = log_model(record, model, predictions, figures, attachments)
-            _ensure_model_name(client)
-            source, tags = f"models:/{logged.model_id}", tags_of(record, sha256)
-            added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
+            added = create_version(client, MODEL_NAME, logged, tags_of(record, sha256))
             entries = self.entries()
             # Checked with every model: a process killed at this point would leave a registry without a champion.
             if not any(CHAMPION in entry.aliases for entry in entries):
@@ -178,24 +175,8 @@ class Registry:
         Raises:
             UserError: the file is missing, has changed, or contains code.
         """
-        artifact = f"models:/{MODEL_NAME}/{entry.version}/{runs.MODEL}"
-        with self._backend.download(artifact, f"model {entry.version}", f"train {entry.recipe} again") as path:
-            # Imported here: listing models must not take the six seconds of Keras' import.
-            with quiet_start():
-                import keras  # noqa: PLC0415
-
-            if file_sha256(path) != entry.model_sha256:
-                raise UserError(
-                    f"The file of model {entry.version} in {self._location} is not the one that was registered "
-                    f"(sha256 differs): restore it from a backup, or train {entry.recipe} again"
-                )
-            try:
-                return keras.saving.load_model(path, compile=False, safe_mode=True)
-            except (TypeError, ValueError) as error:
-                raise UserError(
-                    f"Model {entry.version} in {self._location} cannot be loaded in Keras' safe mode: "
-                    f"train {entry.recipe} again ({one_line(error)})"
-                ) from error
+        owner = f"model {entry.version}"
+        return load_network(self._backend, MODEL_NAME, entry, owner=owner, action=f"train {entry.recipe}")
 
     def promote(self, reference: str) -> Entry:
         """Make a model the champion in place of the current one."""
@@ -251,11 +232,3 @@ class Registry:
 
     def _model_file(self, entry: Entry, name: str) -> AbstractContextManager[Path]:
         return run_file(self._backend, entry.run_id, name, f"model {entry.version}", f"train {entry.recipe}")
-
-
-def _ensure_model_name(client: Any) -> None:
-    try:
-        client.create_registered_model(MODEL_NAME)
-    except import_mlflow().MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

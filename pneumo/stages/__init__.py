@@ -89,6 +89,9 @@ STAGES = {
     ),
     "gradcam": Stage("Draw heatmaps of each model's mistakes on the test split.", (*REGISTRY, "gradcam", "lots", "report")),
     "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report")),
+    "lungs": Stage(
+        "Train a lung segmentation on phantoms, check its masks on radiographs, and register it.", (*REGISTRY, "lungs", "report")
+    ),
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",

@@ -23,7 +23,7 @@ from pneumo.report.explanations_page import EXPLANATIONS, render_explanations
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, check_inputs
 from pneumo.report.metrics import metrics
 from pneumo.report.other_cohorts import COMMAND, meaning, notes
-from pneumo.report.reference import OFFICIAL_TEST_IMAGES
+from pneumo.report.reference import OFFICIAL_TEST_IMAGES, PUBLISHED_BLACKOUT
 from pneumo.report.remarks import remarks_on_selected
 from pneumo.report.rendering import render
 from pneumo.report.scores import COMPARED, FIT_SCORES, SEED_SCORES, THRESHOLD_FREE, gap, value
@@ -57,6 +57,7 @@ NAMES = {
     "selection_rule": RULE,
     "shared_provenance": shared_provenance,
     "official_test_images": OFFICIAL_TEST_IMAGES,
+    "published_blackout": PUBLISHED_BLACKOUT,
 }
 INDEX = "index.html"
 
@@ -70,7 +71,7 @@ def write_report(
     *,
     most_errors: float = Referral().most_errors,
 ) -> Path:
-    """Write index.html, metrics.json, figures/ and cards/ into a folder, with the audit, robustness and heatmaps saved in it.
+    """Write index.html, metrics.json, figures/ and cards/ into a folder, with the results saved in it.
 
     Args:
         most_errors: largest error rate on shifted validation among the decisions that are not referred.
@@ -89,7 +90,7 @@ def write_report(
     items = checklist(render("page.html.j2", shown | {"checklist": ()}))
     numbers["checklist"] = [{"item": item.name, "covered": item.covered, "places": item.places} for item in items]
     pages = {INDEX: render("page.html.j2", shown | {"checklist": items})}
-    pages |= render_explanations(content.explanations, shown) | render_cards(content, names)
+    pages |= render_explanations(content.explanations, content.blackout, shown) | render_cards(content, names)
     return write_files(directory, pages, numbers, content.files())
 
 

@@ -92,6 +92,10 @@ STAGES = {
     "lungs": Stage(
         "Train a lung segmentation on phantoms, check its masks on radiographs, and register it.", (*REGISTRY, "lungs", "report")
     ),
+    "blackout": Stage(
+        "Score each model on validation radiographs without the lungs, or without anything else.",
+        (*REGISTRY, "blackout", "lots", "report"),
+    ),
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report")),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",

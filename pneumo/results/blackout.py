@@ -21,9 +21,9 @@ FILE = "blackout.json"
 """In the report's directory."""
 DEFINITION = "1"
 """Increment it when the same masks and settings give other numbers: controls are then measured again."""
-HARDLY_FALLS, IS_LOST = 0.8, 0.2
-"""Shares of the AUROC above chance that are left without the lungs: with more than the first it hardly falls, with less than the
-second it is lost."""
+KEEPS_MOST, IS_LOST = 0.8, 0.2
+"""Shares of the AUROC above chance that are left without the lungs: from the first on a model keeps most of it, up to the second it
+is lost."""
 Removed = Literal["nothing", "lungs", "surroundings"]
 REMOVED: dict[Removed, str] = {
     "nothing": "as it is",
@@ -90,12 +90,15 @@ class ModelBlackout(ModelMeasurement):
 
     @property
     def left_without_lungs(self) -> float | None:
-        """Share of the AUROC above chance that is left without the lungs, by the fill that leaves less; None where undefined."""
+        """Share of the AUROC above chance that is left without the lungs, by the fill that leaves more; None where undefined.
+
+        More, because an image that a network has never seen the like of, such as one with black lungs, lowers its scores as well.
+        """
         before = self.conditions[0].auroc.value
         values = [condition.auroc.value for condition in self.without("lungs")]
         if before is None or None in values or before <= CHANCE:
             return None
-        return (min(value for value in values if value is not None) - CHANCE) / (before - CHANCE)
+        return (max(value for value in values if value is not None) - CHANCE) / (before - CHANCE)
 
     @property
     def verdict(self) -> str:
@@ -103,10 +106,10 @@ class ModelBlackout(ModelMeasurement):
         left = self.left_without_lungs
         if left is None:
             return "What the model uses cannot be told from this."
-        if left >= HARDLY_FALLS:
+        if left >= KEEPS_MOST:
             return (
-                f"It hardly falls without the lungs, where the disease is, and keeps {percent(left)} of its AUROC above chance: it"
-                " can tell the labels apart by something else, such as how the radiographs were taken."
+                f"Without the lungs, where the disease is, it keeps {percent(left)} of its AUROC above chance: it can tell the"
+                " labels apart by something else, such as how the radiographs were taken."
             )
         if left <= IS_LOST:
             return f"Without the lungs it keeps {percent(max(left, 0))} of its AUROC above chance: it depends on the lungs."

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
+from pneumo.cohort.splits import partition
 from pneumo.config import Config, ExplanationMethod, Protocol
 from pneumo.errors import UserError
 from pneumo.evaluation.heatmap_metrics import MapMetric, energy_inside
@@ -49,41 +50,41 @@ def run(config: Config, console: Console) -> None:
     registry, lungs = Registry(config.registry), LungModels(config.registry)
     cohort = index(config.data, config.cohort)
     entries = registry.newest(cohort.fingerprint, config.protocol.fingerprint)
-    segmentation = Segmentation(lungs, lungs.newest(), cohort)
+    rows = np.flatnonzero(partition(cohort, config.protocol) == "validation")
+    validation = Validation(lungs, lungs.newest(), cohort, rows)
     settings = config.blackout.model_dump(mode="json") | {
         "lots": config.lots.model_dump(mode="json"),
-        "lungs_sha256": segmentation.entry.model_sha256,
+        "lungs_sha256": validation.segmentation.model_sha256,
     }
     measure_models(
         config.report.directory / FILE,
         Blackouts,
         entries,
         settings=settings,
-        measure=lambda entry: _measure(registry, entry, segmentation, config, settings),
+        measure=lambda entry: _measure(registry, entry, validation, config, settings),
         console=console,
     )
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """The newest lung segmentation, and its masks of a cohort's radiographs."""
+class Validation:
+    """The validation radiographs of a cohort, with their lung masks by the newest segmentation."""
 
     models: LungModels
-    entry: LungEntry
+    segmentation: LungEntry
     cohort: Cohort
-
-    def rows(self, paths: list[str]) -> NDArray[np.intp]:
-        """Positions of radiographs in the cohort's table."""
-        return pd.Index(self.cohort.table["path"]).get_indexer(pd.Index(paths))
-
-    def of(self, paths: list[str]) -> LungMasks:
-        """Lung masks of radiographs."""
-        pixels = self.cohort.pixels(self._network.inputs[0].shape[1], "squash")
-        return segment(self._network, pixels[self.rows(paths)])
+    rows: NDArray[np.intp]
+    """Positions in the cohort's table."""
 
     @cached_property
-    def _network(self) -> keras.Model:
-        return self.models.load(self.entry)
+    def masks(self) -> LungMasks:
+        """Lung masks of the radiographs; computed on first use, for all models."""
+        network = self.models.load(self.segmentation)
+        return segment(network, self.cohort.pixels(network.inputs[0].shape[1], "squash")[self.rows])
+
+    def positions(self, paths: pd.Series) -> NDArray[np.intp]:
+        """Positions of radiographs among these, by their paths."""
+        return pd.Index(self.cohort.table["path"].iloc[self.rows]).get_indexer(paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,21 +103,21 @@ class Sample:
     """Those with an accepted mask, from which these were sampled."""
 
 
-def _measure(registry: Registry, entry: Entry, lungs: Segmentation, config: Config, settings: dict[str, Any]) -> ModelBlackout:
+def _measure(registry: Registry, entry: Entry, validation: Validation, config: Config, settings: dict[str, Any]) -> ModelBlackout:
     record, model, margin = registry.record(entry), registry.load(entry), config.blackout.margin
-    sample = _sample(registry.predictions(entry, "validation"), record, lungs, config.blackout.radiographs)
+    sample = _sample(registry.predictions(entry, "validation"), record, validation, config.blackout.radiographs)
     around = dilated(sample.masks, margin)
     variants: list[tuple[Removed, Fill | None, NDArray[np.uint8]]] = [("nothing", None, sample.images)]
     variants += [(removed, fill, black_out(sample.images, around, removed, fill)) for removed, fill in CONDITIONS]
     explainer = Explainer(model, config.lots)
     return ModelBlackout(
-        **provenance(lungs.cohort, entry.protocol_fingerprint),
+        **provenance(validation.cohort, entry.protocol_fingerprint),
         version=entry.version,
         recipe=entry.recipe,
         model_sha256=entry.model_sha256,
         settings=settings,
         definition=DEFINITION,
-        lungs_version=lungs.entry.version,
+        lungs_version=validation.segmentation.version,
         checked=sample.checked,
         accepted=sample.accepted,
         images=len(sample.images),
@@ -133,27 +134,27 @@ def _measure(registry: Registry, entry: Entry, lungs: Segmentation, config: Conf
     )
 
 
-def _sample(predictions: pd.DataFrame, record: ModelRecord, lungs: Segmentation, number: int) -> Sample:
-    """Segment all validation radiographs, and sample those with an accepted mask.
+def _sample(predictions: pd.DataFrame, record: ModelRecord, validation: Validation, number: int) -> Sample:
+    """Sample radiographs with an accepted mask.
 
     Raises:
         UserError: too few have one.
     """
-    found = lungs.of(predictions["path"].to_list())
-    accepted = predictions.assign(position=range(len(predictions)))[found.accepted]
+    predictions = predictions.assign(position=validation.positions(predictions["path"]))
+    accepted = predictions[validation.masks.accepted[predictions["position"]]]
     if accepted["y_true"].nunique() < predictions["y_true"].nunique() or len(accepted) < FEWEST:
         raise UserError(
-            f"Only {len(accepted)} of {len(predictions)} validation radiographs of {printable(lungs.cohort.root.name)} have an "
-            f"accepted lung mask, and {FEWEST} of both labels are needed: look at the masks that `pneumo lungs` draws"
+            f"Only {len(accepted)} of {len(predictions)} validation radiographs of {printable(validation.cohort.root.name)} have "
+            f"an accepted lung mask, and {FEWEST} of both labels are needed: look at the masks that `pneumo lungs` draws"
         )
     chosen = sample_radiographs(accepted, number, SEED)
-    rows = lungs.rows(chosen["path"].to_list())
-    sizes = lungs.cohort.table.iloc[rows][["width", "height"]].to_numpy().tolist()
+    rows = validation.rows[chosen["position"]]
+    sizes = validation.cohort.table.iloc[rows][["width", "height"]].to_numpy().tolist()
     masks = [
         resize_squashed_mask(mask, tuple(size), record.image_size_px, record.resize)
-        for mask, size in zip(found.masks[chosen["position"]], sizes, strict=True)
+        for mask, size in zip(validation.masks.masks[chosen["position"]], sizes, strict=True)
     ]
-    images = lungs.cohort.pixels(record.image_size_px, record.resize)[rows]
+    images = validation.cohort.pixels(record.image_size_px, record.resize)[rows]
     return Sample(chosen, images, np.stack(masks), len(predictions), len(accepted))
 
 

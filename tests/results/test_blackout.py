@@ -20,13 +20,13 @@ def test_the_auroc_has_an_interval_and_the_shifted_one_is_its_own():
 @pytest.mark.parametrize(
     ("without", "words"),
     [
-        ((0.95, 0.96), "hardly falls without the lungs"),
-        ((0.55, 0.9), "keeps 10.4% of its AUROC above chance: it depends on the lungs."),
-        ((0.8, 0.85), "in part on something else"),
+        ((0.7, 0.96), "keeps 95.8% of its AUROC above chance: it can tell the labels apart by something else"),
+        ((0.55, 0.52), "keeps 10.4% of its AUROC above chance: it depends on the lungs."),
+        ((0.8, 0.75), "in part on something else"),
         ((0.4, 0.5), "keeps 0.0% of its AUROC above chance: it depends on the lungs."),
     ],
 )
-def test_the_verdict_follows_from_the_lower_auroc_without_lungs(without, words):
+def test_the_verdict_follows_from_the_higher_auroc_without_lungs(without, words):
     controls = blackout(1, auroc=0.98, without_lungs=without)
     assert words in controls.verdict
     assert f"lungs blacked out, black {without[0]:.3f}; lungs blacked out, mean grey {without[1]:.3f}" in controls.summary

@@ -29,7 +29,7 @@ def config(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def output(config):
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=io.StringIO(), width=400)
     lungs.run(config, console)
     return console.file.getvalue()
 
@@ -68,7 +68,7 @@ def test_the_contact_sheet_is_in_the_report_and_in_the_registry(config):
 @pytest.mark.slow
 @pytest.mark.usefixtures("output")
 def test_the_registry_lists_and_shows_it_as_what_it_is(config):
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=io.StringIO(), width=400)
     registry.run(config, console, "list", None, as_json=False)
     registry.run(config, console, "show", "lungs", as_json=False)
     printed = console.file.getvalue()

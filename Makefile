@@ -102,4 +102,4 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 
 # The test-access log stays.
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) site data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained reports/lungs.png data/lung-phantoms-* exports
+	rm -rf $(VENV) site data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained reports/lungs.png data/lung-phantoms-* data/.lung-phantoms-* exports

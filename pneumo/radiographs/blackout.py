@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pneumo.config import Resize
-from pneumo.radiographs.decode import resize_squashed
-
 Region = Literal["lungs", "surroundings"]
 Fill = Literal["black", "mean"]
-_HALF_OF_WHITE = 128
 
 
 def dilated(masks: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
@@ -37,14 +33,3 @@ def black_out(images: NDArray[np.uint8], masks: NDArray[np.bool_], removed: Regi
     if fill == "mean":
         grey = np.mean(images, axis=(1, 2), keepdims=True, where=stays).round()
     return np.where(stays, images, grey).astype(np.uint8)
-
-
-def resize_squashed_mask(
-    mask: NDArray[np.bool_], radiograph_size: tuple[int, int], size_px: int, resize: Resize
-) -> NDArray[np.bool_]:
-    """Resize the mask of a squashed radiograph, (H, H), as `decode` resizes the radiograph's file; (size_px, size_px).
-
-    The radiograph's size is its width and height in pixels before it was squashed.
-    """
-    image = np.where(mask, np.uint8(255), np.uint8(0))
-    return resize_squashed(image, radiograph_size, size_px, resize) >= _HALF_OF_WHITE

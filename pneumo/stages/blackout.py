@@ -19,7 +19,8 @@ from pneumo.explain.cam import labels, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.files import printable
 from pneumo.radiographs.batches import view_batches
-from pneumo.radiographs.blackout import Fill, Region, black_out, dilated, resize_squashed_mask
+from pneumo.radiographs.blackout import Fill, Region, black_out, dilated
+from pneumo.radiographs.decode import resize_squashed_mask
 from pneumo.registry import Entry, LungEntry, LungModels, Registry
 from pneumo.results.blackout import DEFINITION, FILE, Blackouts, LungEnergy, ModelBlackout, Removed, auroc, score
 from pneumo.results.measurements import measure_models

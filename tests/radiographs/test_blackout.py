@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from pneumo.radiographs.blackout import black_out, dilated, resize_squashed_mask
+from pneumo.radiographs.blackout import black_out, dilated
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(1, 256, (3, 40, 40), dtype=np.uint8)
@@ -39,13 +39,3 @@ def test_the_fill_tells_nothing_of_the_removed_region(masks):
     brighter = np.where(masks, 255, IMAGES).astype(np.uint8)
     for fill in ("black", "mean"):
         np.testing.assert_array_equal(black_out(brighter, masks, "lungs", fill), black_out(IMAGES, masks, "lungs", fill))
-
-
-def test_a_mask_is_resized_as_the_radiograph_is(masks):
-    np.testing.assert_array_equal(resize_squashed_mask(masks[0], (80, 60), 40, "squash"), masks[0])
-    padded = resize_squashed_mask(masks[0], (80, 40), 40, "pad")
-    assert not padded[:10].any()
-    assert not padded[30:].any()
-    rows, columns = np.nonzero(padded)
-    assert (rows.min(), rows.max()) == (15, 20)
-    assert (columns.min(), columns.max()) == (5, 34)

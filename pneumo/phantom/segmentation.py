@@ -1,6 +1,6 @@
 """Phantoms with lung masks for training a segmentation: framed more variously than the phantom cohort, as radiographs are.
 
-Radiographs of children often show the abdomen, the neck and arms, so lungs fill a fifth to a half of the image.
+Radiographs of children often show the abdomen, the neck and arms, so lungs fill an eighth to a half of the image here.
 """
 
 from dataclasses import dataclass, fields

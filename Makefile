@@ -15,7 +15,7 @@ CONFIG ?= $(if $(PNEUMO_DATA),,configs/demo.yaml)
 OPTIONS = $(if $(CONFIG),--config "$(CONFIG)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install train report prepare audit baseline weighted robust resnet50 transfer gradcam robustness heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts docs format lock clean
+.PHONY: help install train report prepare audit baseline weighted robust resnet50 transfer gradcam robustness lungs blackout heatmaps hpo heads crossval ablate data ui bench reproduce test test-all lint types contracts docs format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-34s %s\n", $$1, $$2}' Makefile
@@ -54,8 +54,10 @@ heads: $(INSTALLED) ## Search the hyper-parameters of the head of resnet50
 crossval: $(INSTALLED) ## Cross-validate one recipe within the train split
 ablate: $(INSTALLED) ## Compare plain networks, or a recipe without each component
 gradcam robustness: $(INSTALLED) ## Run one stage of the report
+lungs: $(INSTALLED) ## Train and register a lung segmentation, for blackout
+blackout: $(INSTALLED) ## Score each model without the lungs, for the report
 heatmaps: $(INSTALLED) ## Evaluate every explanation method on each model
-prepare audit baseline weighted robust resnet50 transfer hpo heads crossval ablate gradcam robustness heatmaps:
+prepare audit baseline weighted robust resnet50 transfer hpo heads crossval ablate gradcam robustness lungs blackout heatmaps:
 	$(PNEUMO) $@ $(OPTIONS)
 
 data: $(INSTALLED) ## Download the public archive of radiographs
@@ -100,4 +102,4 @@ lock: $(INSTALLED) ## Renew requirements.lock after a change of pyproject.toml
 
 # The test-access log stays.
 clean: ## Delete the environment and everything trained, cached and reported
-	rm -rf $(VENV) site data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/guidelines.* reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained exports
+	rm -rf $(VENV) site data/cache data/phantom-* data/.phantom-* data/unpacked models/mlflow.db models/artifacts models/training models/searches reports/*.html reports/guidelines.* reports/*.json reports/figures reports/cards reports/gradcam reports/heatmaps reports/explained reports/lungs.png data/lung-phantoms-* data/.lung-phantoms-* exports

@@ -10,6 +10,7 @@ from pneumo.config.augmentation import ACQUISITION_SHIFT, NO_AUGMENTATION, Augme
 from pneumo.config.cohort import EACH_FILE, Audit, Cohort, Label, Manifest, Phantom, Problem
 from pneumo.config.explanations import EXPLANATION_METHODS, Explain, ExplanationMethod, Gradcam, Heatmaps, Lots
 from pneumo.config.inference import FORMATS, Format, Referral, Serve
+from pneumo.config.lungs import Blackout, LungAugmentation, Lungs, UNet
 from pneumo.config.protocol import Protocol, ThresholdRule
 from pneumo.config.radiographs import Dicom
 from pneumo.config.recipes import (

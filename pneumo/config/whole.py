@@ -8,6 +8,7 @@ from pneumo.config.adapt import Adapt
 from pneumo.config.cohort import Audit, Cohort
 from pneumo.config.explanations import Explain, Gradcam, Heatmaps, Lots
 from pneumo.config.inference import Referral, Serve
+from pneumo.config.lungs import Blackout, Lungs
 from pneumo.config.protocol import Protocol
 from pneumo.config.recipes import BASELINE, WEIGHTED, CnnRecipe, ResidualRecipe, SeededTransferRecipe, TransferRecipe
 from pneumo.config.results import Bench, Registry, Report, Reproduce, Robustness
@@ -60,6 +61,8 @@ class Config(BaseSettings):
     serve: Serve = Serve()
     lots: Lots = Lots()
     robustness: Robustness = Robustness()
+    lungs: Lungs = Lungs()
+    blackout: Blackout = Blackout()
     report: Report = Report()
     review: Review = Review()
     bench: Bench = Bench()

@@ -1,15 +1,15 @@
 """Networks: each module offers `build(settings, image_size_px, seed)`; `build_network` finds it by the settings' class.
 
-Every model takes grey values (N, H, W, 1) in 0..255, rescales inside, and ends in `Dense(1, name="logit")` and a float32 sigmoid
-`probability` of PNEUMONIA.
+Every model takes grey values (N, H, W, 1) in 0..255 and rescales inside. A classifier ends in `Dense(1, name="logit")` and a
+float32 sigmoid `probability` of PNEUMONIA; the U-Net ends in a sigmoid `probability` of lung at each pixel.
 """
 
 from functools import singledispatch
 
 import keras
 
-from pneumo.config import Backbone, Cnn, Network, ResidualCnn
-from pneumo.nets import backbone, cnn, residual
+from pneumo.config import Backbone, Cnn, Network, ResidualCnn, UNet
+from pneumo.nets import backbone, cnn, residual, unet
 
 
 @singledispatch
@@ -26,3 +26,4 @@ def build_network(settings: Network, image_size_px: int, seed: int) -> keras.Mod
 build_network.register(Cnn, cnn.build)
 build_network.register(ResidualCnn, residual.build)
 build_network.register(Backbone, backbone.build)
+build_network.register(UNet, unet.build)

@@ -26,10 +26,16 @@ class SyntheticRadiograph:
 
 @dataclass(frozen=True)
 class AcquisitionSettings:
-    """Ranges of framing and marker, from which each radiograph draws uniformly."""
+    """Framing and marker: ranges from which each radiograph draws uniformly, and standard deviations of normal draws."""
 
     aspect_ratio: tuple[float, float] = (1.15, 1.5)
     """Width over height."""
+    field_cm: tuple[float, float] = (14.5, 16.5)
+    """Height of the field in a child of average size."""
+    shift_cm: float = 0.4
+    """Standard deviation of the field's centre along each axis."""
+    pose_degrees: tuple[float, float, float] = (3.0, 4.0, 2.5)
+    """Standard deviations of the patient's rotation about the transverse, the long and the sagittal axis."""
     marker_grey: tuple[float, float] = (200, 255)
     """Grey value of the side marker."""
     marker_size: tuple[float, float] = (0.045, 0.085)
@@ -41,9 +47,9 @@ def take_radiograph(
 ) -> SyntheticRadiograph:
     """Simulate one exposure; framing, dose, contrast, collimation and marker are drawn independently of the disease."""
     width_px = round(height_px * rng.uniform(*acquisition.aspect_ratio))
-    pixel_cm = rng.uniform(14.5, 16.5) / chest.patient.scale / height_px
-    centre = (rng.normal(0, 0.4), rng.normal(-0.6, 0.4))
-    rays = Rays.through((height_px, width_px), pixel_cm, centre, tuple(rng.normal(0, (3.0, 4.0, 2.5))))
+    pixel_cm = rng.uniform(*acquisition.field_cm) / chest.patient.scale / height_px
+    centre = (rng.normal(0, acquisition.shift_cm), rng.normal(-0.6, acquisition.shift_cm))
+    rays = Rays.through((height_px, width_px), pixel_cm, centre, tuple(rng.normal(0, acquisition.pose_degrees)))
     exposure = Exposure(
         photons=10 ** rng.uniform(3.3, 4.3),
         scatter=rng.uniform(0.3, 0.5),

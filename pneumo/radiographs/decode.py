@@ -82,8 +82,17 @@ def resize_squashed(image: np.ndarray, radiograph_size: tuple[int, int], size_px
 
 def resize_mask(mask: np.ndarray, size_px: int, resize: Resize) -> np.ndarray:
     """Resize a radiograph's mask, (H, W) bool, as `decode` resizes the radiograph; (size_px, size_px) bool."""
-    image = Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0)))
+    image = Image.fromarray(_black_and_white(mask))
     return _resized(image, _content_size(image.size, size_px, resize), size_px) >= _HALF_OF_WHITE
+
+
+def resize_squashed_mask(mask: np.ndarray, radiograph_size: tuple[int, int], size_px: int, resize: Resize) -> np.ndarray:
+    """Resize a mask of a squashed radiograph, (H, H) bool, as `resize_squashed` resizes the radiograph; (size_px, size_px) bool."""
+    return resize_squashed(_black_and_white(mask), radiograph_size, size_px, resize) >= _HALF_OF_WHITE
+
+
+def _black_and_white(mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, np.uint8(255), np.uint8(0))
 
 
 def _content_size(size: tuple[int, int], size_px: int, resize: Resize) -> tuple[int, int]:

@@ -5,7 +5,7 @@ Importing this module imports MLflow and Keras.
 
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,29 +38,36 @@ def log_model(
     """Log a run with parameters, learning curves, scores, files and the model, and return also the SHA-256 of the model file."""
     parameters = set(type(record).model_fields) - {"history", "phases", "expected", *record.evaluations}
     tables = {runs.predictions_file(part): table for part, table in predictions.items()}
-    with runs.start_run(record.recipe, {}) as run, tempfile.TemporaryDirectory() as folder:
-        runs.log_record(record, runs.RECORD, parameters=parameters, predictions=tables, figures=figures, attachments=attachments)
-        mlflow.MlflowClient().log_batch(run.info.run_id, metrics=_metrics(record))
-        logged = mlflow.keras.log_model(
-            # The same layers without an optimizer, whose moments would make the file two to three times as large.
-            keras.Model(model.inputs, model.outputs, name=model.name),
-            name=record.recipe,
-            tags=runs.SOURCE_TAGS,
-            signature=_signature(model),
-            # Without this MLflow infers them, which takes a quarter of a minute.
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
-        )
-        stored = mlflow.artifacts.download_artifacts(artifact_uri=f"{logged.artifact_path}/{runs.MODEL}", dst_path=folder)
-        return logged, file_sha256(Path(stored))
-
-
-def _metrics(record: RegisteredRecord) -> list[Metric]:
-    """Learning curves, from step 1 on, and the final scores at step 0, which MLflow shows with the model."""
-    now = int(time.time() * 1000)
-    curves = [Metric(name, value, now, epoch) for name, values in record.history.items() for epoch, value in enumerate(values, 1)]
     nested: dict[str, Any] = {part: scores.model_dump() for part, scores in record.evaluations.items()}
     scores = pd.json_normalize(nested, sep="_").to_dict("records")[0]
-    return curves + [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
+    with runs.start_run(record.recipe, {}) as run:
+        runs.log_record(record, runs.RECORD, parameters=parameters, predictions=tables, figures=figures, attachments=attachments)
+        log_metrics(run.info.run_id, record.history, {str(name): value for name, value in scores.items()})
+        return log_network(model, record.recipe)
+
+
+def log_metrics(run_id: str, history: Mapping[str, Sequence[float]], scores: Mapping[str, float | None]) -> None:
+    """Log learning curves, from step 1 on, and the final scores at step 0, which MLflow shows with the model."""
+    now = int(time.time() * 1000)
+    curves = [Metric(name, value, now, epoch) for name, values in history.items() for epoch, value in enumerate(values, 1)]
+    final = [Metric(name, float(value), now, 0) for name, value in scores.items() if value is not None]
+    mlflow.MlflowClient().log_batch(run_id, metrics=curves + final)
+
+
+def log_network(model: keras.Model, name: str) -> tuple[ModelInfo, str]:
+    """Log a network to the active run, and return also the SHA-256 of its file."""
+    logged = mlflow.keras.log_model(
+        # The same layers without an optimizer, whose moments would make the file two to three times as large.
+        keras.Model(model.inputs, model.outputs, name=model.name),
+        name=name,
+        tags=runs.SOURCE_TAGS,
+        signature=_signature(model),
+        # Without this MLflow infers them, which takes a quarter of a minute.
+        pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        stored = mlflow.artifacts.download_artifacts(artifact_uri=f"{logged.artifact_path}/{runs.MODEL}", dst_path=folder)
+        return logged, file_sha256(Path(stored))
 
 
 def _signature(model: keras.Model) -> ModelSignature:

@@ -5,18 +5,19 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from pneumo import config
 from pneumo.errors import UserError
 from pneumo.evaluation.stored_arrays import StoredArrays
-from pneumo.files import file_sha256, printable
+from pneumo.files import printable
 from pneumo.registry import embedded, runs
 from pneumo.registry.backend import Backend
-from pneumo.registry.connection import as_user_error, import_mlflow, one_line
+from pneumo.registry.connection import as_user_error
 from pneumo.registry.entry import SHA256_TAG, Entry, UnreadableEntry, best_of, describe_entries, find_entry, read_entry, tags_of
+from pneumo.registry.networks import create_version, load_network
 from pneumo.registry.stored_results import (
     AnyExperiment,
     load_adaptations,
@@ -31,7 +32,6 @@ from pneumo.results.external import ExternalEvaluation, ScoredCohort
 from pneumo.results.files import AnyResult, parse_result, read_predictions
 from pneumo.results.model import AnyRecord, ModelRecord
 from pneumo.results.registered import RegisteredRecord
-from pneumo.startup import quiet_start
 
 if TYPE_CHECKING:
     import keras
@@ -71,9 +71,7 @@ class Registry:
             from pneumo.registry.model_run import log_model  # noqa: PLC0415
 
             logged, sha256 = log_model(record, model, predictions, figures, attachments)
-            _ensure_model_name(client)
-            source, tags = f"models:/{logged.model_id}", tags_of(record, sha256)
-            added = client.create_model_version(MODEL_NAME, source, logged.run_id, tags, model_id=logged.model_id)
+            added = create_version(client, MODEL_NAME, logged, tags_of(record, sha256))
             # Of all models: a process killed at this point would leave a registry without a champion.
             if PROMOTED_TAG not in client.get_registered_model(MODEL_NAME).tags:
                 client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(best_of(self.entries()).version))
@@ -212,24 +210,8 @@ class Registry:
         Raises:
             UserError: the file is missing, has changed, or contains code.
         """
-        artifact = f"models:/{MODEL_NAME}/{entry.version}/{runs.MODEL}"
-        with self._backend.download(artifact, f"model {entry.version}", f"train {entry.recipe} again") as path:
-            # Imported here: listing models must not take the six seconds of Keras' import.
-            with quiet_start():
-                import keras  # noqa: PLC0415
-
-            if file_sha256(path) != entry.model_sha256:
-                raise UserError(
-                    f"The file of model {entry.version} in {self._location} is not the one that was registered "
-                    f"(sha256 differs): restore it from a backup, or train {entry.recipe} again"
-                )
-            try:
-                return keras.saving.load_model(path, compile=False, safe_mode=True)
-            except (TypeError, ValueError) as error:
-                raise UserError(
-                    f"Model {entry.version} in {self._location} cannot be loaded in Keras' safe mode: "
-                    f"train {entry.recipe} again ({one_line(error)})"
-                ) from error
+        owner = f"model {entry.version}"
+        return load_network(self._backend, MODEL_NAME, entry, owner=owner, action=f"train {entry.recipe}")
 
     def promote(self, reference: str | int) -> Entry:
         """Make a model the champion in place of the current one, whatever is registered after it."""
@@ -292,11 +274,3 @@ class Registry:
 
     def _model_file(self, entry: Entry, name: str) -> AbstractContextManager[Path]:
         return run_file(self._backend, entry.run_id, name, f"model {entry.version}", f"train {entry.recipe}")
-
-
-def _ensure_model_name(client: Any) -> None:
-    try:
-        client.create_registered_model(MODEL_NAME)
-    except import_mlflow().MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

@@ -45,6 +45,7 @@ def render_cards(content: Content, names: Mapping[str, Any]) -> dict[str, str]:
             "seeds": seeds(group),
             "test_access": test_access(model, content.test_accesses),
             "provenance": provenance_fields(model.record),
+            "blackout_controls": content.blackout.of(model.version),
         }
         cards[f"{CARDS}/{card_file(model)}"] = render("card.html.j2", {**names, **vars(content), **details})
     return cards | _adapted_cards(content, names)

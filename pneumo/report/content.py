@@ -12,7 +12,14 @@ from pneumo.report.inputs import CohortSummary, Experiments, Sample, count_test_
 from pneumo.report.other_cohorts import OtherCohortsSection, other_cohorts_section
 from pneumo.report.pictures import ModelSection, Pictures, draw_pictures, model_section
 from pneumo.report.referral import ReferralSection, referral_section
-from pneumo.report.saved_results import AuditSection, RobustnessSection, audit_section, robustness_section
+from pneumo.report.saved_results import (
+    AuditSection,
+    BlackoutSection,
+    RobustnessSection,
+    audit_section,
+    blackout_section,
+    robustness_section,
+)
 from pneumo.report.scores import Comparison, paired_comparisons
 from pneumo.report.seed_groups import SeedGroup, find_seed_groups, without_members
 from pneumo.report.selected_model import SelectedModel, select_model
@@ -33,6 +40,8 @@ class Content:
     selected: SelectedModel
     audit: AuditSection
     robustness: RobustnessSection
+    blackout: BlackoutSection
+    """Of all models, members of ensembles as well."""
     explanations: ExplanationsSection
     other_cohorts: OtherCohortsSection
     adaptations: AdaptationsSection
@@ -81,6 +90,7 @@ def build_content(
         selected=selected,
         audit=audit_section(report_directory, cohort.fingerprint),
         robustness=robustness_section(report_directory, shown, cohort.synthetic),
+        blackout=blackout_section(report_directory, models),
         explanations=explanations_section(report_directory, shown),
         other_cohorts=other_cohorts_section(shown, [section.statistics for section in sections], cohort.synthetic),
         adaptations=adaptations_section(shown, cohort.synthetic),

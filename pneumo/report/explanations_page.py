@@ -8,7 +8,7 @@ from typing import Any
 from pneumo.evaluation.heatmap_metrics import BORDER_SHARE, CENTRAL_SHARE, RANDOMIZATION_LIMIT
 from pneumo.report.reference import reference_heatmaps
 from pneumo.report.rendering import render
-from pneumo.report.saved_results import load_measurements, load_saved
+from pneumo.report.saved_results import BlackoutSection, load_measurements, load_saved
 from pneumo.results import stability
 from pneumo.results.explanations import (
     BASELINE,
@@ -100,8 +100,12 @@ def _stability(report_directory: Path, fingerprints: set[str]) -> HeatmapStabili
     return result if result is not None and result.data_fingerprint in fingerprints else None
 
 
-def render_explanations(section: ExplanationsSection, names: Mapping[str, Any]) -> dict[str, str]:
-    """Return the page by its file name, its template filled in with `names`; nothing where no model was measured."""
+def render_explanations(section: ExplanationsSection, blackout: BlackoutSection, names: Mapping[str, Any]) -> dict[str, str]:
+    """Return the page by its file name, its template filled in with `names`; nothing where no model was measured.
+
+    Args:
+        blackout: measured with blackout controls, the energy of maps inside the lungs.
+    """
     if not section.models:
         return {}
     details = {
@@ -114,6 +118,7 @@ def render_explanations(section: ExplanationsSection, names: Mapping[str, Any]) 
         "randomization_limit": RANDOMIZATION_LIMIT,
         "region_share": REGION_SHARE,
         "reference": reference_heatmaps(),
+        "blackout_of": blackout.of,
         "warnings_of": warnings_of,
         "summary_of": summary_of,
     }

@@ -50,6 +50,7 @@ def metrics(content: Content, remarks: Sequence[Remark]) -> dict[str, Any]:
         "test_audits": cohort.audits,
         "audit": content.audit.result.model_dump(mode="json") if content.audit.result else None,
         "robustness": [curves.model_dump(mode="json") for curves in content.robustness.models],
+        "blackout": [controls.model_dump(mode="json") for controls in content.blackout.models],
         "explanations": [scores.model_dump(mode="json") for scores in content.explanations.models],
     }
 

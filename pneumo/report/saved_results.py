@@ -1,4 +1,4 @@
-"""Sections of the page on results that other commands saved in the report's directory: audit, robustness curves, galleries.
+"""Sections of the page on results that other commands saved in its directory: audit, robustness, blackout, galleries.
 
 Each function that loads a result raises a UserError as `load_saved` does.
 """
@@ -11,8 +11,9 @@ from pneumo.errors import UserError
 from pneumo.figures.audit import trait_aurocs
 from pneumo.figures.drawing import Picture
 from pneumo.figures.robustness import robustness_curves
-from pneumo.results import audit, gallery, robustness
+from pneumo.results import audit, blackout, gallery, robustness
 from pneumo.results.audit import Audit
+from pneumo.results.blackout import Blackouts, ModelBlackout
 from pneumo.results.files import AnyResult, load_result
 from pneumo.results.gallery import ExplainedMistake, MistakeGallery, gallery_folder
 from pneumo.results.measurements import Measurement, Measurements
@@ -87,6 +88,24 @@ def robustness_section(report_directory: Path, models: Sequence[RegisteredModel]
     positions = [position for position, model in enumerate(models) if model.name not in missing]
     picture = robustness_curves(measured, positions, synthetic) if measured else None
     return RobustnessSection(measured, missing, picture)
+
+
+@dataclass(frozen=True)
+class BlackoutSection:
+    """Blackout controls of the page's models."""
+
+    models: Sequence[ModelBlackout]
+    missing: Sequence[str]
+    """Names of the models without current controls."""
+
+    def of(self, version: int) -> ModelBlackout | None:
+        """The controls of the model of a version, where they were measured."""
+        return next((controls for controls in self.models if controls.version == version), None)
+
+
+def blackout_section(report_directory: Path, models: Sequence[RegisteredModel]) -> BlackoutSection:
+    """Load the controls of these model files."""
+    return BlackoutSection(*load_measurements(report_directory / blackout.FILE, Blackouts, "blackout", models))
 
 
 @dataclass(frozen=True)

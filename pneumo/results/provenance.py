@@ -41,15 +41,17 @@ class Provenance(Result):
 def provenance(cohort: "Cohort", protocol_fingerprint: str) -> dict[str, Any]:
     """Return the fields of `Provenance` for a result that is computed now on a cohort."""
     return {
-        "created": datetime.now(UTC),
         "synthetic": cohort.synthetic,
         "data_name": cohort.root.name,
         "data_fingerprint": cohort.fingerprint,
         "protocol_fingerprint": protocol_fingerprint,
-        "git_commit": git_commit(),
-        "software": software(),
-        "hardware": hardware(),
+        **computed_now(),
     }
+
+
+def computed_now() -> dict[str, Any]:
+    """Return the fields of `Provenance` that do not depend on the data: time, commit, software and hardware."""
+    return {"created": datetime.now(UTC), "git_commit": git_commit(), "software": software(), "hardware": hardware()}
 
 
 def git_commit() -> str | None:

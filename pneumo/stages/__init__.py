@@ -107,6 +107,13 @@ STAGES = {
     ),
     "gradcam": Stage("Draw heatmaps of each model's mistakes on the test split.", (*REGISTRY, "gradcam", "lots", "report")),
     "robustness": Stage("Score each model on perturbed validation radiographs.", (*REGISTRY, "robustness", "report"), resumes=True),
+    "lungs": Stage(
+        "Train a lung segmentation on phantoms, check its masks on radiographs, and register it.", (*REGISTRY, "lungs", "report")
+    ),
+    "blackout": Stage(
+        "Score each model on validation radiographs without the lungs, or without anything else.",
+        (*REGISTRY, "blackout", "lots", "report"),
+    ),
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report"), resumes=True),
     "explain": Stage(
         "Draw heatmaps of any radiographs for a registered model.",

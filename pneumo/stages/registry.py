@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,8 @@ from rich.table import Table
 from pneumo.config import Config
 from pneumo.errors import UserError
 from pneumo.files import printable
-from pneumo.registry import Entry, Registry
+from pneumo.registry import Entry, LungEntry, LungModels, Registry
+from pneumo.registry.lungs import NAME as LUNGS
 from pneumo.registry.store import NO_MODEL_REMEDY
 from pneumo.results.formatting import interval
 
@@ -35,7 +37,7 @@ def run(config: Config, console: Console, action: str, reference: str | None, as
     elif reference is None:
         raise UserError(f"{action} needs a version, a recipe or `champion`")
     elif action == "show":
-        _show(registry, console, reference, as_json)
+        _show(registry, LungModels(config.registry), console, reference, as_json)
     else:
         entry = registry.promote(reference)
         console.print(f"{entry.recipe} v{entry.version} is the champion now")
@@ -60,6 +62,17 @@ def _list(registry: Registry, config: Config, console: Console, as_json: bool) -
         # Never narrower, whatever the terminal: `promote` needs the names.
         table.width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
         console.print(table)
+    if segmentations := LungModels(config.registry).entries():
+        console.print(_lung_table(segmentations))
+
+
+def _lung_table(segmentations: Sequence[LungEntry]) -> Table:
+    title = "lung segmentations, trained on phantoms: no classifiers, and never the champion"
+    table = Table("version", "created", "Dice, held-out\nphantoms", "accepted masks", title=title, title_justify="left")
+    for entry in segmentations:
+        accepted = f"{entry.accepted} of {entry.checked}, {printable(entry.checked_on)}"
+        table.add_row(str(entry.version), f"{entry.created:%Y-%m-%d}", f"{entry.dice:.4f}", accepted)
+    return table
 
 
 def _row(entry: Entry) -> list[str]:
@@ -68,8 +81,11 @@ def _row(entry: Entry) -> list[str]:
     return [str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d}", *numbers, ", ".join(entry.aliases)]
 
 
-def _show(registry: Registry, console: Console, reference: str, as_json: bool) -> None:
-    """Print the record of a model, and its scores on other cohorts."""
+def _show(registry: Registry, lungs: LungModels, console: Console, reference: str, as_json: bool) -> None:
+    """Print the record of a model and its scores on other cohorts, or the record of the newest lung segmentation."""
+    if reference == LUNGS:
+        _show_lungs(lungs, console, as_json)
+        return
     entry = registry.get(reference)
     record = registry.registered_record(entry).model_dump(mode="json")
     external = [scored.evaluation for scored in registry.external_evaluations(entry)]
@@ -87,6 +103,16 @@ def _show(registry: Registry, console: Console, reference: str, as_json: bool) -
             f"specificity {interval(scores['locked.specificity'])}",
             markup=False,
         )
+
+
+def _show_lungs(lungs: LungModels, console: Console, as_json: bool) -> None:
+    entry = lungs.newest()
+    record = lungs.record(entry).model_dump(mode="json")
+    if as_json:
+        _print_json(entry.model_dump(mode="json") | {"record": record})
+        return
+    console.print(f"Lung segmentation {entry.version}, sha256 {entry.model_sha256}")
+    console.print_json(data=record)
 
 
 def _serve(registry: Registry, console: Console) -> None:

@@ -6,6 +6,10 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+SHOWN = {"loss": "loss", "accuracy": "accuracy", "iou": "IoU"}
+"""Metrics that are printed after each epoch, where the model has them, and their titles."""
+SHOWN_OF_VALIDATION = {"auc": "AUROC"}
+
 
 class Display(keras.callbacks.Callback):
     """A progress bar of the epoch's steps, and a line for each finished epoch."""
@@ -34,8 +38,8 @@ class Display(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the metrics of the epoch."""
-        logs = logs or {}
-        self.console.print(
-            f"Epoch {epoch + 1:>2}/{self.params['epochs']}  loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}  "
-            f"validation: loss {logs['val_loss']:.4f}  accuracy {logs['val_accuracy']:.4f}  AUROC {logs['val_auc']:.4f}"
+        training, validation = (
+            "  ".join(f"{title} {logs[prefix + name]:.4f}" for name, title in shown.items() if logs and prefix + name in logs)
+            for prefix, shown in (("", SHOWN), ("val_", SHOWN | SHOWN_OF_VALIDATION))
         )
+        self.console.print(f"Epoch {epoch + 1:>2}/{self.params['epochs']}  {training}  validation: {validation}")

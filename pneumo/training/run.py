@@ -23,14 +23,9 @@ from pneumo.training.dataset import Dataset, at_size, load_cohort
 REGISTERED = "registered"
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """One recipe on one dataset, and the folder that holds its state until it is registered."""
+class RunFolder:
+    """Base of a training run: the folder that holds its state until it is registered."""
 
-    name: str
-    recipe: Recipe
-    protocol: Protocol
-    dataset: Dataset
     directory: Path
 
     @contextmanager
@@ -54,6 +49,17 @@ class TrainingRun:
             deleted = state.with_name(f"deleted-{os.getpid()}")
             state.rename(deleted)
             shutil.rmtree(deleted, ignore_errors=True)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun(RunFolder):
+    """One recipe on one dataset, and the folder that holds its state until it is registered."""
+
+    name: str
+    recipe: Recipe
+    protocol: Protocol
+    dataset: Dataset
+    directory: Path
 
     def mark_registered(self, version: int) -> None:
         """Record in the state that this run is registered, so that a resumed command does not register it again."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.radiographs.decode import decode
+from pneumo.radiographs.decode import decode, resize_squashed_mask
 from pneumo.radiographs.radiograph import UnreadableError
 
 
@@ -71,3 +71,14 @@ def test_reduced_decoding_of_real_radiographs_differs_by_less_than_half_a_grey_l
     ]
     difference = np.abs(np.stack([decode(radiograph, 150, "squash") for radiograph in radiographs]) - np.stack(full))
     assert difference.mean() < 0.5
+
+
+def test_a_mask_of_a_squashed_radiograph_is_resized_as_the_radiograph_is() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 5:15] = True
+    mask[12:22, 25:35] = True
+    np.testing.assert_array_equal(resize_squashed_mask(mask, (80, 60), 40, "squash"), mask)
+    rows, columns = np.nonzero(resize_squashed_mask(mask, (80, 40), 40, "pad"))
+    # The content of a radiograph twice as wide as high fills the middle half of the rows.
+    assert (rows.min(), rows.max()) == (15, 20)
+    assert (columns.min(), columns.max()) == (5, 34)

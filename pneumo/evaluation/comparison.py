@@ -9,8 +9,10 @@ from scipy.stats import binomtest, norm, rankdata
 
 from pneumo.evaluation.scores import Evaluation, Labels, Result, Scores
 
-RULE = "the highest AUROC on shifted validation; of models with the same AUROC, the lowest cross-entropy there"
-"""Set before any of the models was trained."""
+RULE = (
+    "the highest AUROC on validation by worst views, in which each radiograph counts by the worst of its shifted views; of models"
+    " with the same AUROC, the lowest cross-entropy there"
+)
 
 
 class DeLong(Result):
@@ -76,10 +78,10 @@ def mcnemar(first_correct: npt.NDArray[np.bool_], second_correct: npt.NDArray[np
     return McNemar(only_first_correct=only_first, only_second_correct=only_second, p=p)
 
 
-def rank_models(shifted: Sequence[Evaluation]) -> list[int]:
-    """Rank models by their scores on shifted validation, and return their indices, that of the selected model first.
+def rank_models(worst_views: Sequence[Evaluation]) -> list[int]:
+    """Rank models by their scores by worst views, and return their indices, that of the selected model first.
 
     Test scores are not used: a test split that selects is part of the training data.
     """
-    keys = [(-1.0 if scores.auroc is None else scores.auroc, -scores.loss) for scores in shifted]
-    return sorted(range(len(shifted)), key=keys.__getitem__, reverse=True)
+    keys = [(-1.0 if scores.auroc is None else scores.auroc, -scores.loss) for scores in worst_views]
+    return sorted(range(len(worst_views)), key=keys.__getitem__, reverse=True)

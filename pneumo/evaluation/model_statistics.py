@@ -68,6 +68,8 @@ class ModelStatistics(Result):
     """Confidence intervals, calibration and clinical utility of one model."""
 
     certainty: dict[Part, ScoreIntervals]
+    worst_views: ScoreIntervals
+    """On validation, each radiograph by the worst of its shifted views."""
     temperature: float | None
     """Fitted on validation and shifted validation; None where no finite positive temperature is optimal there."""
     calibration: dict[Part, PartCalibration]
@@ -95,13 +97,23 @@ class Difference(Result):
 
 
 def model_statistics(
-    predictions: Mapping[Part, Predictions], *, threshold: float, thresholds: Mapping[str, float], temperature: float | None
+    predictions: Mapping[Part, Predictions],
+    worst_views: Predictions,
+    *,
+    threshold: float,
+    thresholds: Mapping[str, float],
+    temperature: float | None,
 ) -> ModelStatistics:
-    """Compute all statistics of one model from its predictions, locked threshold, thresholds by rule, and temperature."""
+    """Compute all statistics of one model from its predictions, locked threshold, thresholds by rule, and temperature.
+
+    Args:
+        worst_views: predictions on validation, each radiograph by the worst of its shifted views.
+    """
     intervals = {part: score_intervals(predictions[part], threshold) for part in PARTS}
     test = predictions["test"]
     return ModelStatistics(
         certainty={part: scores for part, (scores, _) in intervals.items()},
+        worst_views=score_intervals(worst_views, threshold)[0],
         temperature=temperature,
         calibration={part: part_calibration(predictions[part], temperature) for part in PARTS},
         thresholds={rule: threshold_scores(test, value) for rule, value in thresholds.items()},

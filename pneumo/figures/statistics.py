@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
+from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.calibration import Calibration
 from pneumo.evaluation.model_statistics import ModelStatistics, PartCalibration
 from pneumo.evaluation.scores import PARTS
@@ -42,18 +43,18 @@ SHOWN = {
 
 @in_report_style
 def scores_with_intervals(models: Sequence[RegisteredModel], statistics: Sequence[ModelStatistics], synthetic: bool) -> Picture:
-    """Draw four scores of every model with their intervals on validation, shifted validation and test."""
+    """Draw four scores of every model with their intervals on validation, unchanged and by worst views, and on test."""
     figure = Figure(figsize=(7.6, 2.2 + 1.1 * len(models)), layout="constrained")
     panels = figure.subplots(2, 2, sharey=True).flat
     for axes, (path, title) in zip(panels, SHOWN.items(), strict=True):
         for row, model in enumerate(statistics):
-            for offset, (part, mark) in zip((-0.22, 0, 0.22), MARKS.items(), strict=True):
-                draw_estimate(axes, model.certainty[part].scores[path], row + offset, mark)
+            for offset, certainty, mark in zip((-0.22, 0, 0.22), _shown(model), MARKS.values(), strict=True):
+                draw_estimate(axes, certainty[path], row + offset, mark)
         axes.set_title(title)
         axes.set_yticks(range(len(models)), [model.name for model in models])
         axes.set_ylim(len(models) - 0.5, -0.5)
-    for part, mark in MARKS.items():
-        label_mark(panels[0], PART_LABELS[part], mark)
+    for label, mark in zip(("validation", "validation, worst views: expected", "test"), MARKS.values(), strict=True):
+        label_mark(panels[0], label, mark)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     scores = "; ".join(
         f"{model.name}: "
@@ -65,10 +66,14 @@ def scores_with_intervals(models: Sequence[RegisteredModel], statistics: Sequenc
         synthetic,
         name="certainty.png",
         alt=f"Scores on test with 95 % intervals. {scores}.",
-        caption="Scores with 95 % intervals by patient bootstrap on validation (open circle), shifted validation (open square)"
-        " and test (filled); accuracy, sensitivity and specificity at the locked threshold. For the difference of two models,"
-        " see their paired comparison.",
+        caption="Scores with 95 % intervals by patient bootstrap on validation (open circle), on validation by worst views (open"
+        " square) and on test (filled). The square is what was expected of test: where it lies right of the interval on test, the"
+        " model falls short. Accuracy, sensitivity and specificity at the locked threshold.",
     )
+
+
+def _shown(model: ModelStatistics) -> tuple[dict[str, Estimate], ...]:
+    return model.certainty["validation"].scores, model.worst_views.scores, model.certainty["test"].scores
 
 
 @in_report_style

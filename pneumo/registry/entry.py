@@ -35,7 +35,7 @@ class Entry(BaseModel):
     data_name: str
     data_fingerprint: str
     protocol_fingerprint: str
-    validation_shifted_auroc: float | None = None
+    worst_view_auroc: float | None = None
     test_auroc: float | None = None
     test_accuracy: float | None = None
     """At the locked threshold; None of an adapted model, which has no test split, as the other scores."""
@@ -67,7 +67,7 @@ def tags_of(record: RegisteredRecord, sha256: str) -> dict[str, str]:
         "protocol_fingerprint": record.protocol_fingerprint,
     }
     if isinstance(record, ModelRecord):
-        values["validation_shifted_auroc"] = record.validation_shifted.auroc
+        values["worst_view_auroc"] = record.worst_views.auroc
         values["test_auroc"] = record.test.auroc
         values["test_accuracy"] = record.test.locked.accuracy
     if isinstance(record, AdaptedRecord):
@@ -87,7 +87,7 @@ def read_entry(version: Any, aliases: Mapping[int, Sequence[str]]) -> Entry | Un
 
 
 def best_of(entries: Sequence[Entry]) -> Entry:
-    """Return the model with the highest AUROC on shifted validation, by which the report selects; the oldest of equal ones.
+    """Return the model with the highest AUROC by worst views, by which the report selects; the oldest of equal ones.
 
     Only models of the newest model's cohort and protocol are compared: others are validated on other radiographs. As in the report,
     an ensemble stands for its seeds. Adapted models are left out, unless there are no others, and so are those of synthetic
@@ -100,7 +100,7 @@ def best_of(entries: Sequence[Entry]) -> Entry:
     comparable = [entry for entry in trained if (entry.data_fingerprint, entry.protocol_fingerprint) == same]
     recipes = {entry.recipe for entry in comparable}
     compared = [entry for entry in comparable if f"{_seed_group(entry.recipe)}{_ENSEMBLE}" not in recipes]
-    return max(compared, key=lambda entry: -1.0 if entry.validation_shifted_auroc is None else entry.validation_shifted_auroc)
+    return max(compared, key=lambda entry: -1.0 if entry.worst_view_auroc is None else entry.worst_view_auroc)
 
 
 def find_entry(listing: Sequence[Entry | UnreadableEntry], reference: str) -> Entry | UnreadableEntry | None:

@@ -62,7 +62,7 @@ class Registry:
     ) -> Entry:
         """Register a model with its record, predictions by part, figures, and other files by name.
 
-        Until one is promoted by hand, the champion is chosen on shifted validation: see `best_of`.
+        Until one is promoted by hand, the champion is chosen by worst views: see `best_of`.
 
         The version is created last, in one call, so an incomplete registration of a killed process is not listed.
         """

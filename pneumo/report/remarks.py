@@ -64,8 +64,9 @@ def missing_results(content: Content) -> str | None:
 
 
 def expected_performance(statistics: ModelStatistics) -> str:
-    """Compare the scores on test with those expected from shifted validation."""
-    validation, expected, test = (statistics.certainty[part].scores for part in ("validation", "validation_shifted", "test"))
+    """Compare the scores on test with those expected from worst views of validation."""
+    validation, test = statistics.certainty["validation"].scores, statistics.certainty["test"].scores
+    expected = statistics.worst_views.scores
     before = listed([f"{label} {form(expected[path].value)}" for path, (label, form) in EXPECTED_SCORES.items()])
     after = listed([form(test[path].value) for path, (_, form) in EXPECTED_SCORES.items()])
     too_high = [label for path, (label, _) in EXPECTED_SCORES.items() if _exceeds(expected[path].value, test[path].high)]
@@ -75,8 +76,8 @@ def expected_performance(statistics: ModelStatistics) -> str:
         else "No score on test is clearly lower than expected"
     )
     return (
-        f"Shifted validation predicted {before} before the test split was accessed; the test split gave {after}. {verdict}."
-        f" On unshifted validation the AUROC was {rounded(validation['auroc'].value)}."
+        f"Worst views of validation predicted {before} before the test split was accessed; the test split gave {after}. {verdict}."
+        f" On unchanged validation the AUROC was {rounded(validation['auroc'].value)}."
     )
 
 

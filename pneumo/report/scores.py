@@ -4,10 +4,12 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 from pneumo.evaluation import model_statistics as evaluation
 from pneumo.evaluation.model_statistics import Difference, ModelStatistics, compare_models
-from pneumo.evaluation.scores import PARTS, Evaluation, Part, Predictions
+from pneumo.evaluation.scores import PARTS, Evaluation, Predictions
+from pneumo.evaluation.worst_view import worst_views
 from pneumo.results.model import RegisteredModel
 
 _AT_THRESHOLD = {
@@ -50,10 +52,10 @@ def value(evaluation: Evaluation, path: str) -> float | None:
     return number
 
 
-def gap(model: RegisteredModel, part: Part, path: str) -> float | None:
-    """Return a score on test minus the same score on validation or shifted validation; None where either is undefined."""
-    test, validation = value(model.record.test, path), value(model.evaluation(part), path)
-    return None if test is None or validation is None else test - validation
+def gap(model: RegisteredModel, validation: Literal["validation", "validation_shifted", "worst_views"], path: str) -> float | None:
+    """Return a score on test minus the same score on validation, in one of its forms; None where either is undefined."""
+    test, expected = value(model.record.test, path), value(model.evaluation(validation), path)
+    return None if test is None or expected is None else test - expected
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def model_statistics(model: RegisteredModel) -> ModelStatistics:
     record = model.record
     predictions = {part: Predictions.of(model.predictions[part]) for part in PARTS}
     return evaluation.model_statistics(
-        predictions, threshold=record.threshold, thresholds=record.thresholds, temperature=record.temperature
+        predictions,
+        Predictions.of(worst_views(model.predictions["validation_shifted"])),
+        threshold=record.threshold,
+        thresholds=record.thresholds,
+        temperature=record.temperature,
     )
 
 

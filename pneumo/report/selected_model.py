@@ -16,7 +16,7 @@ EXPECTED_SCORES = {
     "locked.sensitivity": ("sensitivity", percent),
     "locked.specificity": ("specificity", percent),
 }
-"""Scores whose value on shifted validation is compared with the test split: path in an Evaluation, label and format."""
+"""Scores whose value by worst views is compared with the test split: path in an Evaluation, label and format."""
 # Changes that shifted validation makes and ordinary augmentation does not.
 _ACQUISITION_SETTINGS = [
     name for name, field in Augmentation.model_fields.items() if not field.default and getattr(ACQUISITION_SHIFT, name)
@@ -32,7 +32,7 @@ class SelectedModel:
     model: RegisteredModel
     statistics: ModelStatistics
     auroc: Estimate
-    """On shifted validation, by which models are ranked."""
+    """On validation by worst views, by which models are ranked."""
     runner_up: RegisteredModel | None
     runner_up_auroc: Estimate | None
 
@@ -61,7 +61,7 @@ class SelectedModel:
             "version": self.model.version,
             "model": self.model.name,
             "rule": RULE,
-            "validation_shifted_auroc": self.model.record.validation_shifted.auroc,
+            "worst_view_auroc": self.model.record.worst_views.auroc,
             "runner_up": self.runner_up.name if self.runner_up else None,
             "test": {path: scores[path].model_dump(mode="json") for path in EXPECTED_SCORES},
         }
@@ -69,9 +69,9 @@ class SelectedModel:
 
 def select_model(models: Sequence[RegisteredModel], statistics: Sequence[ModelStatistics]) -> SelectedModel:
     """Select a model by the rule, which does not use the test split."""
-    ranking = rank_models([model.record.validation_shifted for model in models])
+    ranking = rank_models([model.record.worst_views for model in models])
     first, *others = ranking
-    aurocs = [model.certainty["validation_shifted"].scores["auroc"] for model in statistics]
+    aurocs = [model.worst_views.scores["auroc"] for model in statistics]
     return SelectedModel(
         ranking=ranking,
         model=models[first],

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -91,6 +91,8 @@ class ModelRecord(RegisteredRecord):
     validation: Evaluation
     validation_shifted: Evaluation
     """On shifted validation, all views together."""
+    worst_views: Evaluation
+    """On validation, each radiograph by the worst of its shifted views: expected of test, and what ranks models."""
     test: Evaluation
     search: SearchResult | None = None
     """The hyper-parameter search that chose the settings, where there was one."""
@@ -130,6 +132,6 @@ class RegisteredModel:
         """Recipe and version, as pages and figures show them."""
         return f"{self.record.recipe} v{self.version}"
 
-    def evaluation(self, part: Part) -> Evaluation:
-        """Return the scores on one part."""
+    def evaluation(self, part: Part | Literal["worst_views"]) -> Evaluation:
+        """Return the scores on one part, or those by worst views."""
         return getattr(self.record, part)

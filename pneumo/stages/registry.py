@@ -18,7 +18,7 @@ from pneumo.registry.store import NO_MODEL_REMEDY
 from pneumo.results.formatting import interval
 
 _WIDEST = 1_000
-HEADERS = ("version", "recipe", "created", "AUROC, shifted\nvalidation", "AUROC,\ntest", "accuracy,\ntest", "alias")
+HEADERS = ("version", "recipe", "created", "AUROC by\nworst views", "AUROC,\ntest", "accuracy,\ntest", "alias")
 
 
 def run(config: Config, console: Console, action: str, reference: str | None, as_json: bool) -> None:
@@ -76,7 +76,7 @@ def _lung_table(segmentations: Sequence[LungEntry]) -> Table:
 
 
 def _row(entry: Entry) -> list[str]:
-    scores = (entry.validation_shifted_auroc, entry.test_auroc, entry.test_accuracy)
+    scores = (entry.worst_view_auroc, entry.test_auroc, entry.test_accuracy)
     numbers = ["–" if score is None else f"{score:.4f}" for score in scores]
     return [str(entry.version), entry.recipe, f"{entry.created:%Y-%m-%d}", *numbers, ", ".join(entry.aliases)]
 

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from pneumo.evaluation.refusal import fit_detector
+from pneumo.evaluation.worst_view import worst_views
 from pneumo.figures.models import learning_curves
 from pneumo.registry import Entry, Registry
 from pneumo.registry.runs import FEATURE_REFERENCE, OWN_RADIOGRAPHS, REFUSAL
@@ -74,6 +75,7 @@ def register(
         **_of_training(run, trained),
         **accesses,
         **{part: run.dataset.evaluate(table, locked.threshold) for part, table in predictions.items()},
+        worst_views=run.dataset.evaluate(worst_views(locked.validation_shifted), locked.threshold),
         threshold=locked.threshold,
         thresholds=locked.thresholds,
         temperature=locked.temperature,

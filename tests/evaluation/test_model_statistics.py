@@ -38,12 +38,13 @@ def radiographs_of_each_part():
     return {"validation": radiographs(0), "validation_shifted": shifted, "test": radiographs(1)}
 
 
+WORST = radiographs(3, distance=1.0)
 LOCKED = {"threshold": 0.4, "thresholds": {"calibration": 0.4, "youden": 0.7, "half": 0.5}, "temperature": 1.7}
 
 
 @pytest.fixture(scope="module")
 def statistics():
-    return model_statistics(radiographs_of_each_part(), **LOCKED)
+    return model_statistics(radiographs_of_each_part(), WORST, **LOCKED)
 
 
 def value_of(evaluation, path):
@@ -103,7 +104,7 @@ def test_the_locked_temperature_is_used_on_every_part(statistics):
 
 
 def test_without_a_temperature_no_part_is_scaled():
-    statistics = model_statistics(radiographs_of_each_part(), threshold=0.4, thresholds={}, temperature=None)
+    statistics = model_statistics(radiographs_of_each_part(), WORST, threshold=0.4, thresholds={}, temperature=None)
     assert [calibration.scaled for calibration in statistics.calibration.values()] == [None] * 3
 
 
@@ -136,7 +137,7 @@ def test_json_round_trip(statistics):
 
 
 def test_scores_that_a_missing_class_leaves_undefined_are_none():
-    statistics = model_statistics(radiographs_of_each_part() | {"test": only_pneumonia(radiographs(1))}, **LOCKED)
+    statistics = model_statistics(radiographs_of_each_part() | {"test": only_pneumonia(radiographs(1))}, WORST, **LOCKED)
     assert statistics.certainty["test"].scores["auroc"].value is None
     assert statistics.certainty["test"].scores["average_precision"].value is None
     assert statistics.certainty["test"].scores["half.specificity"].value is None
@@ -147,7 +148,9 @@ def test_scores_that_a_missing_class_leaves_undefined_are_none():
 
 
 def test_with_a_class_missing_from_shifted_validation_no_threshold_is_chosen():
-    statistics = model_statistics(radiographs_of_each_part() | {"validation_shifted": only_pneumonia(radiographs(0))}, **LOCKED)
+    statistics = model_statistics(
+        radiographs_of_each_part() | {"validation_shifted": only_pneumonia(radiographs(0))}, WORST, **LOCKED
+    )
     assert [point.threshold for point in statistics.fixed] == [None] * 4
     assert statistics.fixed[0].test_sensitivity.value is None
     assert statistics.fixed[0].test_read_off.value is not None

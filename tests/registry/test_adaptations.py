@@ -48,7 +48,7 @@ def test_an_adapted_model_keeps_its_lineage_and_is_found_from_its_parent(finishe
     parent, entry = registry.get("1"), registry.get("baseline-adapted")
     assert registry.adapted(parent) == [entry]
     assert registry.adapted(entry) == []
-    assert (entry.parent_version, entry.test_auroc, entry.validation_shifted_auroc) == (1, None, None)
+    assert (entry.parent_version, entry.test_auroc, entry.worst_view_auroc) == (1, None, None)
     record = registry.registered_record(entry)
     assert (record.parent_sha256, record.training_data_name, record.data_name) == (
         parent.model_sha256,

@@ -8,7 +8,7 @@ from pneumo.registry.entry import Entry, best_of
 def entry(version, auroc=0.9, **changes):
     fields = {"version": version, "recipe": "baseline", "created": datetime(2026, 1, 1, tzinfo=UTC), "synthetic": False}
     fields |= {"aliases": (), "run_id": "r", "model_sha256": "a5", "data_name": "c", "data_fingerprint": "f00d"}
-    return Entry(**(fields | {"protocol_fingerprint": "p", "validation_shifted_auroc": auroc} | changes))
+    return Entry(**(fields | {"protocol_fingerprint": "p", "worst_view_auroc": auroc} | changes))
 
 
 @pytest.mark.parametrize(

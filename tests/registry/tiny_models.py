@@ -70,6 +70,7 @@ def tiny_record(recipe: str = "baseline") -> ModelRecord:
         history={"loss": [0.7, 0.6], "val_loss": [0.8, 0.9]},
         validation=scores,
         validation_shifted=scores,
+        worst_views=scores,
         test=scores,
         parameters=413,
         training_seconds=0.5,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.worst_view import worst_views
 from pneumo.radiographs.perturbation import PERTURBATIONS, definition
 from pneumo.report.inputs import CohortSummary, Experiments, Sample
 from pneumo.results.audit import Audit, Finding, Group, Leakage, LinearBaseline, Originals, Pair
@@ -50,7 +51,8 @@ def subtypes(y_true: pd.Series | np.ndarray) -> np.ndarray:
 def trained(version: int, recipe: str, champion: bool, spread: float, threshold: float) -> RegisteredModel:
     rng = np.random.default_rng(version)
     validation, test = predictions(rng, 40, 110, spread / 2), predictions(rng, 60, 100, spread)
-    shifted = predictions(rng, 120, 330, spread / 1.5)
+    shifted = pd.concat([predictions(rng, 40, 110, spread / 1.5).assign(view=view) for view in (1, 2, 3)], ignore_index=True)
+    worst = worst_views(shifted)
     falling = [float(value) for value in 0.6 * 0.7 ** np.arange(6)]
     provenance = provenance_fields(FINGERPRINT, synthetic=False) | {"git_commit": "0123456789abcdef"}
     record = ModelRecord(
@@ -82,6 +84,7 @@ def trained(version: int, recipe: str, champion: bool, spread: float, threshold:
         },
         validation=evaluate(validation["y_true"], validation["y_score"], subtypes(validation["y_true"]), threshold),
         validation_shifted=evaluate(shifted["y_true"], shifted["y_score"], subtypes(shifted["y_true"]), threshold),
+        worst_views=evaluate(worst["y_true"], worst["y_score"], worst["subtype"], threshold),
         test=evaluate(test["y_true"], test["y_score"], subtypes(test["y_true"]), threshold),
         parameters=1_234_567,
         training_seconds=312.4,

@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
+from pneumo.evaluation.worst_view import worst_views
 from pneumo.report.page import write_report
 from pneumo.report.reference import reference_systems
 from pneumo.results.model import Phase
@@ -121,7 +122,10 @@ def test_metrics_json_has_the_scores_of_evaluate(inputs, index_of):
         scores = evaluate(rows["y_true"], rows["y_score"], subtypes(rows["y_true"]), record.threshold)
         assert numbers["test"] == scores.model_dump(mode="json")
         assert numbers["gap"]["validation"]["auroc"] == pytest.approx(scores.auroc - record.validation.auroc)
-        assert numbers["gap"]["validation_shifted"]["auroc"] == pytest.approx(scores.auroc - record.validation_shifted.auroc)
+        worst = worst_views(model.predictions["validation_shifted"])
+        expected = evaluate(worst["y_true"], worst["y_score"], worst["subtype"], record.threshold)
+        assert numbers["gap"]["worst_views"]["auroc"] == pytest.approx(scores.auroc - expected.auroc)
+        assert numbers["statistics"]["worst_views"]["scores"]["auroc"]["value"] == pytest.approx(expected.auroc)
         assert numbers["champion"] is model.champion
 
 

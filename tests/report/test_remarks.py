@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pneumo.evaluation.bootstrap import Estimate
+from pneumo.evaluation.worst_view import worst_views
 from pneumo.report import remarks
 from pneumo.report.content import build_content
 from pneumo.report.inputs import Experiments, count_test_accesses
@@ -37,7 +38,7 @@ def test_results_that_are_missing_are_named_first_with_their_command(inputs):
 
 def test_a_score_below_its_expected_value_is_named(models):
     selected = models[1]
-    as_expected = with_test(selected, selected.predictions["validation_shifted"])
+    as_expected = with_test(selected, worst_views(selected.predictions["validation_shifted"]))
     assert "No score on test is clearly lower" in remarks.expected_performance(model_statistics(as_expected))
     rows = selected.predictions["test"].assign(y_score=lambda table: table["y_score"].where(table["y_true"] == 1, 0.9))
     sentence = remarks.expected_performance(model_statistics(with_test(selected, rows)))

@@ -107,7 +107,7 @@ def test_the_report_and_the_registry_show_it_and_the_same_model_is_selected_as_w
     page, after = write()
     assert "Not evaluated on another cohort" not in page
     assert 'id="other-cohorts-selected"' in page
-    for key in ("version", "rule", "validation_shifted_auroc"):
+    for key in ("version", "rule", "worst_view_auroc"):
         assert before["selected_model"][key] == after["selected_model"][key]
     card = next((config.report.directory / "cards").iterdir()).read_text()
     found = stored(config)[0].evaluation.statistics.certainty.scores["locked.sensitivity"]

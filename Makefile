@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV) --no-deps --editable .
 	@touch $@
 
-train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register five kinds of network
+train: $(INSTALLED) ## Check, decode and audit the cohort, then train and register five kinds of network, and an ensemble
 	$(PNEUMO) prepare $(OPTIONS)
 	$(PNEUMO) audit $(OPTIONS)
 	$(PNEUMO) baseline $(OPTIONS)
@@ -40,6 +40,7 @@ train: $(INSTALLED) ## Check, decode and audit the cohort, then train and regist
 	$(PNEUMO) robust $(OPTIONS)
 	$(PNEUMO) resnet50 $(OPTIONS)
 	$(PNEUMO) transfer $(OPTIONS)
+	$(PNEUMO) ensemble robust transfer $(OPTIONS)
 
 report: $(INSTALLED) ## Draw heatmaps of mistakes and robustness curves, and write reports/index.html
 	$(PNEUMO) gradcam $(OPTIONS)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -85,9 +87,19 @@ def to_picture(figure: Figure, synthetic: bool, *, name: str, alt: str, caption:
     if synthetic:
         # In the image as well as in the caption: figures are copied out of pages.
         figure.supxlabel("synthetic phantom radiographs, no patients", fontsize=8, color="#a03000", x=0.98, ha="right")
+    return picture_of(to_png(figure), name=name, alt=alt, caption=caption)
+
+
+def to_png(figure: Figure, dpi: int = DPI) -> bytes:
+    """Render a figure as a PNG without transparency."""
+    # Not by `savefig`, which draws a figure with a layout engine twice, although each drawing computes the layout first.
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return picture_of(buffer.getvalue(), name=name, alt=alt, caption=caption)
+    Image.fromarray(pixels).convert("RGB").save(buffer, "PNG", dpi=(dpi, dpi))
+    return buffer.getvalue()
 
 
 def picture_of(png: bytes, *, name: str, alt: str, caption: str) -> Picture:

@@ -1,6 +1,5 @@
 """Figure of radiographs with the maps of several explanation methods side by side."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pneumo.figures.drawing import to_png
 from pneumo.figures.heatmap import Map, overlay, scale_to_maximum
 
 COLUMNS = 4
@@ -51,9 +51,7 @@ def draw(rows: Sequence[Row], note: str | None = None) -> bytes:
             _show(axes, overlay(row.radiograph, scale_to_maximum(values)), title)
     if note:
         figure.supxlabel(note, fontsize=9, color="#a03000")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-    return png.getvalue()
+    return to_png(figure, DPI)
 
 
 def _show(axes: Axes, image: object, title: str) -> None:

@@ -18,6 +18,7 @@ from pneumo.report.saved_results import (
     RobustnessSection,
     audit_section,
     blackout_section,
+    gallery_section,
     robustness_section,
 )
 from pneumo.report.scores import Comparison, paired_comparisons
@@ -77,7 +78,13 @@ def build_content(
     """
     seed_groups = find_seed_groups(models)
     shown = without_members(models, seed_groups)
-    all_sections = [model_section(report_directory, model, cohort.synthetic) for model in models]
+    # Saved results first: one that cannot be read stops the report before anything else is drawn.
+    audit = audit_section(report_directory, cohort.fingerprint)
+    robustness = robustness_section(report_directory, shown, cohort.synthetic)
+    blackout = blackout_section(report_directory, models)
+    explanations = explanations_section(report_directory, shown)
+    galleries = [gallery_section(report_directory, model) for model in models]
+    all_sections = [model_section(model, gallery, cohort.synthetic) for model, gallery in zip(models, galleries, strict=True)]
     sections = [section for section in all_sections if section.model in shown]
     selected = select_model(shown, [section.statistics for section in sections])
     return Content(
@@ -88,10 +95,10 @@ def build_content(
         seed_groups=seed_groups,
         comparisons=paired_comparisons(shown),
         selected=selected,
-        audit=audit_section(report_directory, cohort.fingerprint),
-        robustness=robustness_section(report_directory, shown, cohort.synthetic),
-        blackout=blackout_section(report_directory, models),
-        explanations=explanations_section(report_directory, shown),
+        audit=audit,
+        robustness=robustness,
+        blackout=blackout,
+        explanations=explanations,
         other_cohorts=other_cohorts_section(shown, [section.statistics for section in sections], cohort.synthetic),
         adaptations=adaptations_section(shown, cohort.synthetic),
         referral=referral_section(shown, models, selected.model, most_errors, cohort.synthetic),

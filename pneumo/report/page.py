@@ -20,7 +20,7 @@ from pneumo.report.adaptations import COMMAND as ADAPT_COMMAND
 from pneumo.report.adaptations import CURVE_SCORES, adaptation_meaning, adaptation_notes, labels_in_words
 from pneumo.report.cards import CARDS, CODE_FIELDS, INTENDED_USES, OUT_OF_SCOPE_USES, card_file, render_cards, shared_provenance
 from pneumo.report.checklist import checklist
-from pneumo.report.content import build_content
+from pneumo.report.content import Content, build_content
 from pneumo.report.explanations_page import EXPLANATIONS, render_explanations
 from pneumo.report.guidelines.files import PAGE as GUIDELINES
 from pneumo.report.guidelines.files import render_guidelines
@@ -92,6 +92,11 @@ def write_report(
     """
     check_inputs(cohort, models, experiments)
     content = build_content(directory, cohort, samples, models, experiments, most_errors=most_errors)
+    return write_files(directory, *render_report(content), content.files())
+
+
+def render_report(content: Content) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return all pages by their paths in the report, and the content of metrics.json."""
     remarks = remarks_on_selected(content)
     numbers = metrics(content, remarks)
     names = NAMES | {"metrics": numbers}
@@ -101,8 +106,7 @@ def write_report(
     numbers["checklist"] = [{"item": item.name, "covered": item.covered, "places": item.places} for item in items]
     pages = {INDEX: render("page.html.j2", shown | {"checklist": items})}
     pages |= render_explanations(content.explanations, content.blackout, shown) | render_cards(content, names)
-    pages |= render_guidelines(content, shown)
-    return write_files(directory, pages, numbers, content.files())
+    return pages | render_guidelines(content, shown), numbers
 
 
 def write_files(directory: Path, pages: Mapping[str, str], metrics: dict[str, Any], pictures: Sequence[Picture]) -> Path:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pneumo.evaluation.model_statistics import ModelStatistics
 from pneumo.evaluation.scores import PARTS
@@ -14,7 +13,7 @@ from pneumo.figures.experiments import ablation_curves, fold_curves, search_pict
 from pneumo.figures.reference import reference_comparison
 from pneumo.report.inputs import CohortSummary, Experiments, Sample
 from pneumo.report.reference import reference_systems
-from pneumo.report.saved_results import GallerySection, gallery_section
+from pneumo.report.saved_results import GallerySection
 from pneumo.report.scores import model_statistics
 from pneumo.results.model import RegisteredModel
 
@@ -54,12 +53,8 @@ class Pictures:
         return [*self.single.values(), *(picture for pictures in self.several.values() for picture in pictures)]
 
 
-def model_section(report_directory: Path, model: RegisteredModel, synthetic: bool) -> ModelSection:
-    """Compute the statistics of one model, draw its figures and load its gallery.
-
-    Raises:
-        UserError: the gallery cannot be read.
-    """
+def model_section(model: RegisteredModel, gallery: GallerySection, synthetic: bool) -> ModelSection:
+    """Compute the statistics of one model and draw its figures."""
     record, statistics = model.record, model_statistics(model)
     return ModelSection(
         model=model,
@@ -72,7 +67,7 @@ def model_section(report_directory: Path, model: RegisteredModel, synthetic: boo
         search=search_pictures(model),
         roc_band=statistics_figures.roc_band(model, statistics, synthetic),
         reliability=statistics_figures.reliability(model, statistics, synthetic),
-        gallery=gallery_section(report_directory, model),
+        gallery=gallery,
         subtype_scores={part: scores for part in PARTS if (scores := subtype_scores(model.predictions[part]))},
     )
 

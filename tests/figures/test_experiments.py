@@ -7,7 +7,7 @@ from pneumo.figures.experiments import ablation_curves, fold_curves
 from tests.tiny_experiments import ablation, cross_validation
 
 
-def every_figure(synthetic=True):
+def every_figure(synthetic):
     name = "$\\frac{"  # a possible name of a recipe
     validation = cross_validation(name).model_copy(update={"synthetic": synthetic})
     yield fold_curves(validation, "folds.png")
@@ -15,23 +15,19 @@ def every_figure(synthetic=True):
     yield ablation_curves(ablation().model_copy(update={"synthetic": synthetic}), "ablation.png")
 
 
-def test_every_figure_is_an_image_with_texts():
-    for picture in every_figure():
+def test_every_figure_is_an_image_with_texts_and_stamped_where_synthetic():
+    for picture, plain in zip(every_figure(synthetic=True), every_figure(synthetic=False), strict=True):
         image = Image.open(io.BytesIO(picture.png))
         assert image.size == (picture.width, picture.height)
         assert len(np.unique(np.asarray(image))) > 10
         assert picture.caption
+        assert picture.png != plain.png
 
 
 def test_the_alternative_texts_have_the_numbers():
     spread = cross_validation().spread
     assert f"accuracy {spread['accuracy'].mean:.3f} and {spread['accuracy'].sd:.3f}" in fold_curves(cross_validation(), "a.png").alt
     assert f"{ablation().variants[0].scores.accuracy:.3f}, plain." in ablation_curves(ablation(), "a.png").alt
-
-
-def test_the_stamp_of_a_synthetic_cohort_is_in_the_pixels_of_every_figure():
-    for stamped, plain in zip(every_figure(True), every_figure(False), strict=True):
-        assert stamped.png != plain.png
 
 
 def test_folds_that_stopped_at_different_epochs_are_drawn_in_one_figure():

@@ -19,29 +19,21 @@ def every_figure(models, synthetic):
     yield figures.sensitivity_by_subtype(models, synthetic)
 
 
-def test_every_figure_is_an_image_with_texts(inputs):
-    pictures = list(every_figure(inputs().models, synthetic=True))
+def test_every_figure_is_an_image_with_texts_and_drawing_changes_no_global_state(inputs):
+    models, before = inputs().models, dict(mpl.rcParams)
+    pictures = list(every_figure(models, synthetic=True))
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
     assert len(pictures) == 4 + 4 + 2
     assert len({picture.name for picture in pictures}) == len(pictures)
-    for picture in pictures:
+    # The stamp of a synthetic cohort is in the pixels.
+    for picture, plain in zip(pictures, every_figure(models, synthetic=False), strict=True):
+        assert picture.png != plain.png
         image = Image.open(io.BytesIO(picture.png))
         assert image.size == (picture.width, picture.height)
         assert len(np.unique(np.asarray(image))) > 10
         assert picture.alt
         assert picture.caption
-
-
-def test_the_stamp_of_a_synthetic_cohort_is_in_the_pixels_of_every_figure(inputs):
-    models = inputs().models
-    for stamped, plain in zip(every_figure(models, synthetic=True), every_figure(models, synthetic=False), strict=True):
-        assert stamped.png != plain.png
-
-
-def test_drawing_changes_no_global_state(inputs):
-    before = dict(mpl.rcParams)
-    list(every_figure(inputs().models, synthetic=True))
-    assert dict(mpl.rcParams) == before
-    assert plt.get_fignums() == []
 
 
 def test_a_dollar_sign_in_a_recipe_is_not_mathematics(inputs):

@@ -13,7 +13,14 @@ from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.worst_view import worst_views
 from pneumo.radiographs.perturbation import PERTURBATIONS, definition
+from pneumo.report.adaptations import adaptations_section
+from pneumo.report.content import Content
 from pneumo.report.inputs import CohortSummary, Experiments, Sample
+from pneumo.report.other_cohorts import other_cohorts_section
+from pneumo.report.page import render_report, write_files
+from pneumo.report.pictures import ModelSection
+from pneumo.report.saved_results import gallery_section
+from pneumo.report.selected_model import select_model
 from pneumo.results.audit import Audit, Finding, Group, Leakage, LinearBaseline, Originals, Pair
 from pneumo.results.model import ModelRecord, RegisteredModel
 from pneumo.results.robustness import Curve, ModelRobustness, score
@@ -262,3 +269,32 @@ def make_inputs(directory: Path, synthetic: bool) -> Inputs:
     samples = tuple(Sample(radiograph(number), f"NORMAL, {HOSTILE}") for number in range(3))
     models = (trained(1, "baseline", True, 1.8, 0.31), trained(2, "weighted $x^$", False, 1.2, 0.62))
     return Inputs(directory, cohort(synthetic), samples, models, experiments(synthetic))
+
+
+def with_sections(content: Content, *sections: ModelSection) -> Content:
+    """The content with these models, one of which is selected, in place of its own."""
+    selected = select_model([section.model for section in sections], [section.statistics for section in sections])
+    return replace(content, all_sections=list(sections), sections=list(sections), selected=selected)
+
+
+def with_models(content: Content, *models: RegisteredModel) -> Content:
+    """The content with these models, which have the same predictions, in place of its own."""
+    sections = [replace(section, model=model) for section, model in zip(content.sections, models, strict=True)]
+    synthetic = content.cohort.synthetic
+    return replace(
+        with_sections(content, *sections),
+        other_cohorts=other_cohorts_section(models, [section.statistics for section in sections], synthetic),
+        adaptations=adaptations_section(models, synthetic),
+    )
+
+
+def with_galleries(content: Content, directory: Path) -> Content:
+    """The content with the galleries of this folder."""
+    return with_sections(
+        content, *(replace(section, gallery=gallery_section(directory, section.model)) for section in content.sections)
+    )
+
+
+def write_content(directory: Path, content: Content) -> Path:
+    """Write a report from its content as `write_report` does."""
+    return write_files(directory, *render_report(content), content.files())

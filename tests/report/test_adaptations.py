@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from pneumo.report.adaptations import adaptation_meaning, adaptation_notes
-from pneumo.report.content import build_content
 from pneumo.report.inputs import Experiments
 from pneumo.report.page import write_report
 from pneumo.results import formatting
@@ -57,21 +56,17 @@ def test_the_card_of_an_adapted_model_names_both_cohorts_and_its_parent(written)
     assert "It has no test split" in card
 
 
-def test_the_same_model_is_selected_as_without(written, tmp_path):
+def test_the_same_model_is_selected_as_without(written, content_of):
     given, index = written
     numbers = json.loads(index.with_name("metrics.json").read_text())
-    plain = make_inputs(tmp_path, False)
-    content = build_content(plain.directory, plain.cohort, (), plain.models, Experiments())
-    assert numbers["selected_model"]["version"] == content.selected.model.version
+    assert numbers["selected_model"]["version"] == content_of(False).selected.model.version
     assert numbers["models"][0]["adaptations"][0]["curve"]["points"][-1]["labels"] is None
     assert numbers["models"][1]["adaptations"] == []
     assert len(numbers["models"]) == len(given.models)
 
 
-def test_without_an_adaptation_the_section_says_how_to_make_one(tmp_path):
-    given = make_inputs(tmp_path, False)
-    index = write_report(given.directory, given.cohort, (), given.models, Experiments())
-    assert "run <code>pneumo adapt champion --data OTHER</code>" in section(index)
+def test_without_an_adaptation_the_section_says_how_to_make_one(index_of):
+    assert "run <code>pneumo adapt champion --data OTHER</code>" in section(index_of(False))
 
 
 def test_the_sentences_say_how_few_labels_are_enough_and_what_acquisition_explains():

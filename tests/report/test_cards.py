@@ -8,8 +8,7 @@ import pytest
 
 from pneumo.audit.sentences import finding_sentence
 from pneumo.evaluation.scores import PARTS
-from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.page import INDEX, render_report
 from pneumo.report.scores import model_statistics
 from pneumo.results import formatting
 from tests.report.report_inputs import HOSTILE, MODEL_SHA256, audited
@@ -58,11 +57,11 @@ def test_phantoms_are_named_on_the_card(index_of):
     assert all("Synthetic phantom" in heading for heading in re.findall(r"<h2>.*?</h2>", card, re.DOTALL))
 
 
-def test_the_licence_of_the_data_is_named_where_the_cohort_is_known(inputs, index_of):
+def test_the_licence_of_the_data_is_named_where_the_cohort_is_known(content_of, index_of):
     assert "as stated by its owner" in index_of(False).read_text()
-    given = inputs(synthetic=False)
-    index = write_report(given.directory, replace(given.cohort, published=True), given.samples, given.models[:1], Experiments())
-    for page in (index.read_text(), cards(index)["baseline-v1.html"]):
+    content = content_of(False)
+    pages, _ = render_report(replace(content, cohort=replace(content.cohort, published=True)))
+    for page in (pages[INDEX], pages["cards/baseline-v1.html"]):
         assert "CC BY 4.0" in page
         assert "as stated by its owner" not in page
-    assert "radiographs of children" in index.read_text()
+    assert "radiographs of children" in pages[INDEX]

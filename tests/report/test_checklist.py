@@ -1,8 +1,6 @@
-import json
-
 from pneumo.report.checklist import ITEMS, checklist
-from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.page import render_report
+from tests.report.report_inputs import with_galleries
 
 
 def test_an_item_is_covered_where_the_page_has_its_places(index_of):
@@ -19,10 +17,6 @@ def test_an_item_is_covered_where_the_page_has_its_places(index_of):
     assert {item.covered for item in checklist("<p>nothing</p>")} == {"not yet"}
 
 
-def test_a_gallery_that_shows_nothing_is_not_covered(inputs):
-    given = inputs()
-    for file in given.directory.glob("gradcam/*/mistakes.json"):
-        file.unlink()
-    index = write_report(given.directory, given.cohort, given.samples, given.models, Experiments())
-    metrics = json.loads(index.with_name("metrics.json").read_text())
+def test_a_gallery_that_shows_nothing_is_not_covered(content_of, tmp_path):
+    _, metrics = render_report(with_galleries(content_of(True), tmp_path))
     assert {item["item"]: item["covered"] for item in metrics["checklist"]}["Mistakes with heatmaps"] == "not yet"

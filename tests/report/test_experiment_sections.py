@@ -2,12 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from pneumo.errors import UserError
 from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.page import INDEX, render_report, write_report
 
 
 def rows_of(page, section, number=0):
@@ -54,9 +55,9 @@ def test_a_leave_one_out_ablation_is_shown_with_every_component(inputs, index_of
     assert {row[head.index("Sensitivity, test")] for row in rows} == {f"{result.variants[0].test.locked.sensitivity:.3f}"}
 
 
-def test_without_experiments_the_page_has_no_sections_for_them(inputs):
-    given = inputs()
-    page = write_report(given.directory, given.cohort, given.samples, given.models, Experiments()).read_text()
+def test_without_experiments_the_page_has_no_sections_for_them(content_of):
+    pages, _ = render_report(replace(content_of(True), experiments=Experiments()))
+    page = pages[INDEX]
     assert 'id="crossval"' not in page
     assert "#ablation" not in page
     assert "leave-one-out" not in page

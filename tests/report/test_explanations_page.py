@@ -1,7 +1,7 @@
 """The page that compares explanation methods, where they were measured on these very models."""
 
-import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +9,8 @@ from PIL import Image
 
 from pneumo.errors import UserError
 from pneumo.evaluation.heatmap_metrics import MapMetric
-from pneumo.report.explanations_page import explanations_section, warnings_of
-from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.explanations_page import EXPLANATIONS, explanations_section, warnings_of
+from pneumo.report.page import INDEX, render_report
 from pneumo.results.explanations import (
     BASELINE,
     FAITHFULNESS,
@@ -22,7 +21,7 @@ from pneumo.results.explanations import (
     ShownMistake,
 )
 from pneumo.results.stability import ComparedNetwork, HeatmapStability, MethodStability
-from tests.report.report_inputs import FINGERPRINT, HOSTILE, MODEL_SHA256
+from tests.report.report_inputs import FINGERPRINT, HOSTILE, MODEL_SHA256, write_content
 from tests.tiny_experiments import provenance_fields
 
 
@@ -80,8 +79,9 @@ def write(directory, *models):
     (directory / "heatmaps.json").write_text(Explanations(models=models).model_dump_json())
 
 
-def report(inputs):
-    return write_report(inputs.directory, inputs.cohort, inputs.samples, inputs.models, Experiments())
+def with_explanations(content, directory):
+    """The content with the measurements that are saved in this folder."""
+    return replace(content, explanations=explanations_section(directory, [section.model for section in content.sections]))
 
 
 def text_of(html):
@@ -95,7 +95,7 @@ def test_without_measurements_there_is_no_page_and_the_report_names_the_command(
     assert "explanations.html" not in page.read_text()
 
 
-def test_the_agreement_of_networks_is_shown_only_for_these_radiographs(inputs):
+def test_the_agreement_of_networks_is_shown_only_for_these_radiographs(inputs, content_of):
     given = inputs()
     write(given.directory, measured(1, method("grad-cam", True)))
     networks = tuple(ComparedNetwork(name=f"{name} v1", model_sha256="a5", seed_group=name) for name in ("baseline", "robust"))
@@ -103,20 +103,21 @@ def test_the_agreement_of_networks_is_shown_only_for_these_radiographs(inputs):
     for fingerprint, shown in ((FINGERPRINT, True), ("0" * 64, False)):
         saved = HeatmapStability(**provenance_fields(fingerprint), settings={}, networks=networks, radiographs=8, methods=(scores,))
         (given.directory / "heatmap-stability.json").write_text(saved.model_dump_json())
-        html = report(given).with_name("explanations.html").read_text()
+        pages, _ = render_report(with_explanations(content_of(True), given.directory))
+        html = pages[EXPLANATIONS]
         assert ('id="stability"' in html) is shown
         if shown:
             table = text_of(html.split('id="stability"')[1].split("</table>")[0])
             assert "no such pair +0.43" in table
 
 
-def test_the_page_has_every_method_its_pictures_and_the_missing_models(inputs):
+def test_the_page_has_every_method_its_pictures_and_the_missing_models(inputs, content_of):
     given = inputs(synthetic=True)
     write(given.directory, measured(1, method("grad-cam", True)))
-    index = report(given)
-    assert 'href="explanations.html"' in index.read_text()
-    assert "Checks of grad-cam on this model: no warning sign." in index.read_text()
-    html = index.with_name("explanations.html").read_text()
+    pages, metrics = render_report(with_explanations(content_of(True), given.directory))
+    assert 'href="explanations.html"' in pages[INDEX]
+    assert "Checks of grad-cam on this model: no warning sign." in pages[INDEX]
+    html = pages[EXPLANATIONS]
     assert "synthetic" in html.split("</title>")[0].lower()
     assert "Not measured yet, or out of date: weighted $x^$ v2." in text_of(html)
     for file in re.findall(r'src="([^"]+)"', html):
@@ -125,15 +126,14 @@ def test_the_page_has_every_method_its_pictures_and_the_missing_models(inputs):
     rows = re.findall(r"<tr[^>]*><th scope=\"row\">grad-cam</th>(.*?)</tr>", html)
     assert "70.0%" in text_of(rows[1])
     assert "12.5" in text_of(rows[1])
-    metrics = json.loads(index.with_name("metrics.json").read_text())
     assert metrics["explanations"][0]["methods"][1]["method"] == "grad-cam"
 
 
-def test_a_method_that_is_not_better_than_the_baseline_is_marked_and_named(inputs):
+def test_a_method_that_is_not_better_than_the_baseline_is_marked_and_named(inputs, content_of):
     given = inputs(synthetic=False)
     model = measured(1, method("grad-cam", True), method("lots", False, localization={}), lesions=0)
     write(given.directory, model)
-    html = report(given).with_name("explanations.html").read_text()
+    html = render_report(with_explanations(content_of(False), given.directory))[0][EXPLANATIONS]
     (row,) = (row for row in re.findall(r"<tr[^>]*><th scope=\"row\">lots</th>(.*?)</tr>", html) if "✗" in row)
     assert row.count("✗") == len(FAITHFULNESS)
     assert warnings_of(model) == [
@@ -165,14 +165,13 @@ def test_measurements_of_another_model_or_cohort_are_not_shown(inputs, change):
     assert "baseline v1" in section.missing
 
 
-def test_measurements_without_their_pictures_are_not_shown_and_the_old_page_is_deleted(inputs):
+def test_measurements_without_their_pictures_are_not_shown_and_the_old_page_is_deleted(inputs, content_of):
     given = inputs()
-    given = given.but(models=given.models[:1])
     write(given.directory, measured(1, method("grad-cam", True)))
-    page = report(given).with_name("explanations.html")
+    page = write_content(given.directory, with_explanations(content_of(True), given.directory)).with_name(EXPLANATIONS)
     assert page.exists()
     (given.directory / "heatmaps" / "v1-layers.png").unlink()
-    report(given)
+    write_content(given.directory, with_explanations(content_of(True), given.directory))
     assert not page.exists()
 
 

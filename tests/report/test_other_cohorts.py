@@ -14,7 +14,7 @@ from pneumo.report.inputs import Experiments
 from pneumo.report.other_cohorts import discrimination, meaning, notes
 from pneumo.report.page import write_report
 from pneumo.results import formatting
-from tests.report.report_inputs import make_inputs
+from tests.report.report_inputs import make_inputs, with_models, write_content
 from tests.tiny_external import scored_cohort
 
 
@@ -31,9 +31,9 @@ def evaluated(given):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory, content_of):
     given = evaluated(make_inputs(tmp_path_factory.mktemp("report"), False))
-    return given, write_report(given.directory, given.cohort, (), given.models, Experiments())
+    return given, write_content(given.directory, with_models(content_of(False), *given.models))
 
 
 def section(index):
@@ -97,10 +97,9 @@ def test_without_an_evaluation_one_line_names_the_command(index_of):
     assert covered["External validation: other cohorts, at the locked threshold"] == "not yet"
 
 
-def test_an_evaluation_changes_neither_the_selected_model_nor_the_order_of_the_others(inputs):
-    given = inputs()
-    plain = build_content(given.directory, given.cohort, (), given.models, Experiments())
-    first, second = given.models
+def test_an_evaluation_changes_neither_the_selected_model_nor_the_order_of_the_others(inputs, content_of):
+    given, plain = inputs(), content_of(True)
+    first, second = (section.model for section in plain.sections)
     # Perfect scores for the model that is not selected, useless ones for the one that is.
     better = replace(first, external=(scored_cohort(1, separation=20.0),))
     worse = replace(second, external=(scored_cohort(2, second.record.recipe, separation=-20.0),))
@@ -181,12 +180,11 @@ def test_the_notes_say_what_was_left_out_not_checked_and_not_measured():
     assert "Ignored, because they are no radiographs of the cohort: 4 rows of lateral views." in indexed
 
 
-def test_section_and_card_say_where_each_radiograph_counts_as_a_patient(inputs):
-    given = inputs(synthetic=False)
-    first, second = given.models
+def test_section_and_card_say_where_each_radiograph_counts_as_a_patient(content_of, tmp_path):
+    first, second = (section.model for section in content_of(False).sections)
     # Also where some patients are known, so that there are fewer patients than radiographs.
     unknown = (replace(first, external=(scored_cohort(1, patients_known=False),)), second)
-    index = write_report(given.directory, given.cohort, (), unknown, Experiments())
+    index = write_content(tmp_path, with_models(content_of(False), *unknown))
     note = "Each radiograph counts as a patient of its own where nothing tells whose it is, so intervals may be too narrow."
     assert note in section(index)
     assert "90 radiographs whose patients are not all known, 45 with PNEUMONIA" in section(index)

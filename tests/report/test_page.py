@@ -1,6 +1,5 @@
 """The page in a browser and for a reader: its files, links, alternative texts, and names that contain HTML."""
 
-import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -15,10 +14,11 @@ from sklearn.metrics import roc_auc_score
 from pneumo.errors import UserError
 from pneumo.evaluation.scores import evaluate
 from pneumo.evaluation.worst_view import worst_views
-from pneumo.report.page import write_report
+from pneumo.report.page import INDEX, render_report, write_report
+from pneumo.report.pictures import model_section
 from pneumo.report.reference import reference_systems
 from pneumo.results.model import Phase
-from tests.report.report_inputs import HOSTILE, Inputs, subtypes, with_record
+from tests.report.report_inputs import HOSTILE, Inputs, subtypes, with_models, with_record, with_sections, write_content
 
 
 def write(inputs: Inputs):
@@ -102,13 +102,13 @@ def test_a_real_cohort_is_not_called_synthetic_and_its_limitations_are_stated(in
     assert "test split here has <strong>160 radiographs" in page
 
 
-def test_every_page_says_where_images_and_not_patients_were_split(inputs, index_of):
-    given = inputs(synthetic=False)
-    unknown = dataclasses.replace(given.cohort, patients_known=False, patients_from="unknown")
-    write_report(given.directory, unknown, given.samples, given.models, given.experiments)
-    pages = list(given.directory.rglob("*.html"))
-    assert len(pages) >= 3
-    assert all("Images, not patients, were split" in page.read_text() for page in pages)
+def test_every_page_says_where_images_and_not_patients_were_split(content_of, index_of):
+    content = content_of(False)
+    unknown = replace(content.cohort, patients_known=False, patients_from="unknown")
+    pages, _ = render_report(replace(content, cohort=unknown))
+    html = [page for name, page in pages.items() if name.endswith(".html")]
+    assert len(html) >= 3
+    assert all("Images, not patients, were split" in page for page in html)
     assert "Images, not patients" not in index_of(False).read_text()
 
 
@@ -129,14 +129,16 @@ def test_metrics_json_has_the_scores_of_evaluate(inputs, index_of):
         assert numbers["champion"] is model.champion
 
 
-def test_a_model_trained_on_subtypes_is_scored_on_viral_against_bacterial_pneumonia(inputs):
-    given = inputs()
-    assert "viral-or-bacterial" not in write(given).read_text()
-    plain, model = given.models
+def test_a_model_trained_on_subtypes_is_scored_on_viral_against_bacterial_pneumonia(content_of, index_of):
+    assert "viral-or-bacterial" not in index_of(True).read_text()
+    content = content_of(True)
+    plain, model = (section.model for section in content.sections)
     test = model.predictions["test"]
     scored = test.assign(viral_score=np.random.default_rng(0).uniform(size=len(test)))
-    page = write(given.but(models=(plain, replace(model, predictions={**model.predictions, "test": scored})))).read_text()
-    table = page.split('id="viral-or-bacterial"')[1].split("</table>")[0]
+    trained_on_subtypes = replace(model, predictions={**model.predictions, "test": scored})
+    section = model_section(trained_on_subtypes, content.sections[1].gallery, True)
+    pages, _ = render_report(with_sections(content, content.sections[0], section))
+    table = pages[INDEX].split('id="viral-or-bacterial"')[1].split("</table>")[0]
     pneumonia = scored[scored["y_true"] == 1]
     auroc = roc_auc_score(pneumonia["subtype"] == "viral", pneumonia["viral_score"])
     assert f"{auroc:.3f}" in table
@@ -145,10 +147,9 @@ def test_a_model_trained_on_subtypes_is_scored_on_viral_against_bacterial_pneumo
     assert plain.name not in table
 
 
-def test_the_phases_of_a_training_are_tabulated_with_their_scores_on_validation(inputs):
-    given = inputs()
-    assert "Training phases of" not in write(given).read_text()
-    plain, model = given.models
+def test_the_phases_of_a_training_are_tabulated_with_their_scores_on_validation(content_of, index_of):
+    assert "Training phases of" not in index_of(True).read_text()
+    plain, model = (section.model for section in content_of(True).sections)
     losses = ([0.5, 0.25], [0.9, 0.75])
     phases = tuple(
         Phase(
@@ -162,15 +163,14 @@ def test_the_phases_of_a_training_are_tabulated_with_their_scores_on_validation(
         )
         for name, values in zip(("head", "fine-tuning"), losses, strict=True)
     )
-    index = write(given.but(models=(plain, with_record(model, phases=phases))))
-    page = index.read_text()
+    pages, metrics = render_report(with_models(content_of(True), plain, with_record(model, phases=phases)))
+    page = pages[INDEX]
     assert page.count("<h3>Training phases of") == 1
     head, tuned = re.findall(r'<tr><th scope="row">(?:head|fine-tuning)</th>.*', page)
     assert "<td>0.250</td>" in head
     assert "<td>0.750</td>" in tuned, "a second phase that is worse must be visible"
     assert "<td>4,321</td>" in head
     assert "<td>1 min 15 s</td>" in head
-    metrics = json.loads(index.with_name("metrics.json").read_text())
     assert [phase["name"] for phase in metrics["models"][1]["phases"]] == ["head", "fine-tuning"]
 
 
@@ -180,9 +180,9 @@ def test_phantoms_are_not_compared_with_reference_systems(index_of):
     assert "BayesSearchCV" not in index.read_text()
 
 
-def test_a_failed_run_leaves_the_previous_report(inputs):
+def test_a_failed_run_leaves_the_previous_report(inputs, content_of):
     given = inputs()
-    index = write(given)
+    index = write_content(given.directory, content_of(True))
     before = {path: path.read_bytes() for path in given.directory.rglob("*") if path.is_file()}
     other = pd.DataFrame({"y_true": [0, 1], "y_score": [0.1, 0.9]})
     inconsistent = replace(given.models[1], predictions={**given.models[1].predictions, "test": other})
@@ -192,20 +192,20 @@ def test_a_failed_run_leaves_the_previous_report(inputs):
     assert index in before
 
 
-def test_figures_and_card_of_a_removed_model_are_deleted(inputs):
+def test_figures_and_card_of_a_removed_model_are_deleted(inputs, content_of):
     given = inputs()
-    write(given)
+    write_content(given.directory, content_of(True))
     write(given.but(models=given.models[:1]))
     assert not list(given.directory.glob("figures/v2-*"))
     assert list(given.directory.glob("figures/v1-*"))
     assert [card.name for card in (given.directory / "cards").iterdir()] == ["baseline-v1.html"]
 
 
-def test_a_directory_that_cannot_be_written_is_one_clear_line(inputs):
+def test_a_directory_that_cannot_be_written_is_one_clear_line(inputs, content_of):
     given = inputs()
     (given.directory / "figures").write_text("a file in place of the folder")
     with pytest.raises(UserError, match=r"figures.*set another report\.directory"):
-        write(given)
+        write_content(given.directory, content_of(True))
 
 
 def test_models_of_other_radiographs_and_no_models_are_refused(inputs):

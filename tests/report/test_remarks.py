@@ -1,6 +1,5 @@
 """Remarks on the selected model."""
 
-import json
 import re
 from dataclasses import replace
 
@@ -9,9 +8,8 @@ import pytest
 from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.worst_view import worst_views
 from pneumo.report import remarks
-from pneumo.report.content import build_content
-from pneumo.report.inputs import Experiments, count_test_accesses
-from pneumo.report.page import write_report
+from pneumo.report.inputs import count_test_accesses
+from pneumo.report.page import INDEX, render_report
 from pneumo.report.scores import model_statistics
 from pneumo.results.formatting import per_hundred
 from tests.report.report_inputs import audited, trained, with_record, with_test
@@ -28,10 +26,8 @@ def statistics(models):
     return model_statistics(models[1])
 
 
-def test_results_that_are_missing_are_named_first_with_their_command(inputs):
-    given = inputs()
-    content = build_content(given.directory, given.cohort, (), given.models, given.experiments)
-    remark = remarks.remarks_on_selected(content)[0]
+def test_results_that_are_missing_are_named_first_with_their_command(content_of):
+    remark = remarks.remarks_on_selected(content_of(True))[0]
     assert (remark.topic, remark.section) == ("missing_results", "checklist")
     assert "no robustness curves for weighted $x^$ v2: run pneumo robustness, then pneumo report" in remark.sentence
 
@@ -102,17 +98,17 @@ def test_where_the_log_is_lost_the_accesses_in_the_records_count(inputs):
     assert sum(count_test_accesses(replace(given.cohort, test_accesses={}), models).values()) == 5
 
 
-def test_the_test_access_log_is_on_the_page(inputs):
-    given = inputs()
-    cohort = replace(given.cohort, test_accesses={"baseline": 2, "weighted $x^$": 1, "forgotten": 1}, audits=2)
-    index = write_report(given.directory, cohort, given.samples, given.models, Experiments())
-    section = index.read_text().split('id="test-access"')[1].split("</table>")[0]
+def test_the_test_access_log_is_on_the_page(content_of):
+    content = content_of(True)
+    cohort = replace(content.cohort, test_accesses={"baseline": 2, "weighted $x^$": 1, "forgotten": 1}, audits=2)
+    counts = count_test_accesses(cohort, [section.model for section in content.sections])
+    pages, metrics = render_report(replace(content, cohort=cohort, test_accesses=counts))
+    section = pages[INDEX].split('id="test-access"')[1].split("</table>")[0]
     text = " ".join(re.sub(r"<.*?>", " ", section).split())
     assert "4 times in all" in text
     assert "The audit has read the test radiographs and their labels twice" in text
     assert "A recipe with more than one access has several test results" in text
     assert "baseline 2 2026-01-02" in text
     assert "forgotten 1 no model of this recipe is registered" in text
-    metrics = json.loads(index.with_name("metrics.json").read_text())
     assert metrics["test_accesses"] == dict(cohort.test_accesses)
     assert metrics["test_audits"] == cohort.audits

@@ -10,10 +10,10 @@ from pneumo.audit.sentences import finding_sentence, leakage_sentences, linear_b
 from pneumo.errors import UserError
 from pneumo.radiographs.perturbation import PERTURBATIONS
 from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.page import INDEX, render_report, write_report
 from pneumo.report.saved_results import audit_section, robustness_section
 from pneumo.results.robustness import Robustness
-from tests.report.report_inputs import FINGERPRINT, HOSTILE, audited, robustness, with_test
+from tests.report.report_inputs import FINGERPRINT, HOSTILE, audited, robustness, with_galleries, with_models, with_test
 
 
 def write(inputs):
@@ -68,15 +68,14 @@ def test_html_in_a_name_of_the_audit_is_escaped(index_of):
     assert "&lt;img src=x" in part
 
 
-def test_without_an_audit_the_page_names_the_command(inputs):
-    given = inputs()
-    (given.directory / "audit.json").unlink()
-    index = write(given)
-    part = section(index.read_text(), "audit")
+def test_without_an_audit_the_page_names_the_command(content_of, tmp_path):
+    content = replace(content_of(True), audit=audit_section(tmp_path, FINGERPRINT))
+    pages, metrics = render_report(content)
+    part = section(pages[INDEX], "audit")
     assert "have not been audited yet: run pneumo audit, then pneumo report" in text_of(part)
     assert 'id="leakage"' not in part
-    assert not (given.directory / "figures/audit.png").exists()
-    assert metrics_of(index)["audit"] is None
+    assert "audit.png" not in [picture.name for picture in content.files()]
+    assert metrics["audit"] is None
 
 
 def test_an_audit_of_other_radiographs_is_not_shown(tmp_path):
@@ -145,37 +144,38 @@ def test_the_number_of_mistakes_and_empty_heatmaps_are_stated(inputs, index_of):
     assert page.count("<strong>Empty heatmap:</strong>") == 2
 
 
-def test_a_model_without_mistakes_is_not_said_to_lack_heatmaps(inputs):
+def test_a_model_without_mistakes_is_not_said_to_lack_heatmaps(inputs, content_of):
     given = inputs()
     model = given.models[0]
     perfect = with_test(model, model.predictions["test"].assign(y_score=model.predictions["test"]["y_true"] * 0.8 + 0.1))
     file = given.directory / "gradcam/baseline-v1/mistakes.json"
     file.write_text(json.dumps({"model_sha256": model.sha256, "mistakes": []}))
-    page = write(given.but(models=(perfect,))).read_text()
+    content = with_galleries(with_models(content_of(True), perfect, given.models[1]), given.directory)
+    page = render_report(content)[0][INDEX]
     assert "No false negatives" in page
     assert "No false positives" in page
 
 
-def test_the_gallery_of_another_model_file_is_not_shown(inputs):
+def test_the_gallery_of_another_model_file_is_not_shown(inputs, content_of):
     given = inputs()
     others = tuple(replace(model, sha256="00" * 32) for model in given.models)
-    page = write(given.but(models=others)).read_text()
+    page = render_report(with_galleries(with_models(content_of(True), *others), given.directory))[0][INDEX]
     assert page.count("are of another model file: run <code>pneumo gradcam</code>") == 2
     assert "gradcam/" not in page
 
 
-def test_missing_and_incomplete_galleries_are_named_with_the_command(inputs):
+def test_missing_and_incomplete_galleries_are_named_with_the_command(inputs, content_of):
     given = inputs()
     (given.directory / "gradcam/baseline-v1/mistakes.json").unlink()
     (given.directory / "gradcam/weighted $x^$-v2/false_positive-0-overlay.png").unlink()
-    page = write(given).read_text()
+    page = render_report(with_galleries(content_of(True), given.directory))[0][INDEX]
     assert "No heatmaps have been drawn for this model yet: run <code>pneumo gradcam</code>" in page
     assert "is incomplete: run <code>pneumo gradcam</code>" in page
 
 
-def test_a_gallery_cannot_refer_to_files_outside_its_folder(inputs):
+def test_a_gallery_cannot_refer_to_files_outside_its_folder(inputs, content_of):
     given = inputs()
     (given.directory / "secret.png").write_bytes(b"")
     file = given.directory / "gradcam/baseline-v1/mistakes.json"
     file.write_text(file.read_text().replace("false_positive-0-overlay.png", "../../secret.png"))
-    assert "secret.png" not in write(given).read_text()
+    assert "secret.png" not in render_report(with_galleries(content_of(True), given.directory))[0][INDEX]

@@ -9,11 +9,10 @@ import pytest
 from pneumo.evaluation.bootstrap import Estimate
 from pneumo.evaluation.model_statistics import ModelStatistics
 from pneumo.evaluation.scores import PARTS
-from pneumo.report.inputs import Experiments
-from pneumo.report.page import write_report
+from pneumo.report.page import INDEX, render_report, write_report
 from pneumo.report.scores import paired_comparisons
 from pneumo.results import formatting
-from tests.report.report_inputs import with_test
+from tests.report.report_inputs import with_sections, with_test
 
 
 def test_a_test_split_of_one_class_is_reported_as_far_as_it_goes(inputs):
@@ -59,8 +58,9 @@ def test_models_are_compared_on_their_common_radiographs_in_any_order(inputs):
     assert difference(first, fewer).images == expected.images - 10
 
 
-def test_a_single_model_is_not_compared(inputs):
-    given = inputs()
-    page = write_report(given.directory, given.cohort, given.samples, given.models[:1], Experiments()).read_text()
-    assert 'id="comparisons"' not in page
-    assert "DeLong and McNemar: not yet" in page
+def test_a_single_model_is_not_compared(content_of):
+    section = content_of(True).sections[0]
+    single = replace(with_sections(content_of(True), section), comparisons=paired_comparisons([section.model]))
+    pages, _ = render_report(single)
+    assert 'id="comparisons"' not in pages[INDEX]
+    assert "DeLong and McNemar: not yet" in pages[INDEX]

@@ -10,7 +10,6 @@ from importlib import resources
 import pytest
 import yaml
 
-from pneumo.report.content import build_content
 from pneumo.report.guidelines.cohort_topics import COHORT_TOPICS
 from pneumo.report.guidelines.files import CSV, MARKDOWN, PAGE, answered_forms, render_guidelines
 from pneumo.report.guidelines.forms import FORMS, documentation, load_guideline
@@ -20,7 +19,7 @@ from pneumo.report.page import NAMES
 from pneumo.report.saved_results import AuditSection, RobustnessSection
 from pneumo.report.seed_groups import find_seed_groups
 from pneumo.results.formatting import interval
-from tests.report.report_inputs import HOSTILE, make_inputs, robustness, seeds_and_ensemble
+from tests.report.report_inputs import HOSTILE, robustness, seeds_and_ensemble
 from tests.report.test_page import Elements
 from tests.tiny_external import scored_cohort
 
@@ -33,10 +32,9 @@ NUMBERS = {
 
 
 @pytest.fixture(scope="module")
-def content(tmp_path_factory):
-    """Content of a report on a real cohort, computed once: tests change copies of it."""
-    given = make_inputs(tmp_path_factory.mktemp("report"), synthetic=False)
-    return build_content(given.directory, given.cohort, given.samples, given.models, given.experiments)
+def content(content_of):
+    """Content of a report on a real cohort."""
+    return content_of(False)
 
 
 def answers(content, guideline="claim_2024"):

@@ -83,8 +83,8 @@ def external_reliability(scored: ScoredCohort, own_test: PartCalibration, name: 
         grid.T, (own_test, evaluation.statistics.calibration), ("Own test", evaluation.data_name), strict=True
     ):
         draw_calibration(panels, calibration, title)
-    grid[0, 0].set_ylabel("observed share of PNEUMONIA")
-    grid[1, 0].set_ylabel("radiographs")
+    grid[0, 0].set_ylabel("share of PNEUMONIA")
+    grid[1, 0].set_ylabel("number")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, title=evaluation.name)
     raw = evaluation.statistics.calibration.raw
     return to_picture(

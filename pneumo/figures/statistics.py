@@ -112,8 +112,8 @@ def reliability(model: RegisteredModel, statistics: ModelStatistics, synthetic: 
     grid = figure.subplots(2, len(PARTS), sharex=True, height_ratios=(3.2, 1))
     for panels, part in zip(grid.T, PARTS, strict=True):
         draw_calibration(panels, statistics.calibration[part], upper_first(PART_LABELS[part]))
-    grid[0, 0].set_ylabel("observed share of PNEUMONIA")
-    grid[1, 0].set_ylabel("radiographs")
+    grid[0, 0].set_ylabel("share of PNEUMONIA")
+    grid[1, 0].set_ylabel("number")
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, title=model.name)
     test = statistics.calibration["test"].raw
     return to_picture(

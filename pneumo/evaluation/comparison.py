@@ -10,8 +10,8 @@ from scipy.stats import binomtest, norm, rankdata
 from pneumo.evaluation.scores import Evaluation, Labels, Result, Scores
 
 RULE = (
-    "the highest AUROC on validation by worst views, in which each radiograph counts by the worst of its shifted views; of models"
-    " with the same AUROC, the lowest cross-entropy there"
+    "the highest AUROC on validation by worst views (each radiograph counts once, by the shifted view that the model scores worst);"
+    " ties are broken by the lower cross-entropy of the same views"
 )
 
 

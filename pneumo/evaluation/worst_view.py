@@ -1,7 +1,7 @@
 """Validation by worst views: each radiograph counts by the worst of its shifted views.
 
-All shifted views together promise more than test keeps, because most random shifts are small, and a radiograph from elsewhere may
-be acquired in just the way that misleads the model. Decision 28 compares this with other promises.
+Scores on all shifted views together are higher than on test, because most random shifts are small, and a radiograph from elsewhere
+may be acquired in just the way that misleads the model. Decision 28 compares this with other estimates.
 """
 
 import pandas as pd

@@ -27,7 +27,7 @@ from pneumo.report.guidelines.files import render_guidelines
 from pneumo.report.inputs import CohortSummary, Experiments, Sample, check_inputs
 from pneumo.report.metrics import metrics
 from pneumo.report.other_cohorts import COMMAND, meaning, notes
-from pneumo.report.reference import OFFICIAL_TEST_IMAGES, PUBLISHED_BLACKOUT
+from pneumo.report.reference import OFFICIAL_TEST_IMAGES
 from pneumo.report.remarks import remarks_on_selected
 from pneumo.report.rendering import render
 from pneumo.report.scores import COMPARED, FIT_SCORES, SEED_SCORES, THRESHOLD_FREE, gap, value
@@ -67,7 +67,6 @@ NAMES = {
     "shared_provenance": shared_provenance,
     "official_test_images": OFFICIAL_TEST_IMAGES,
     "guidelines_page": GUIDELINES,
-    "published_blackout": PUBLISHED_BLACKOUT,
 }
 INDEX = "index.html"
 

@@ -76,7 +76,7 @@ def expected_performance(statistics: ModelStatistics) -> str:
         else "No score on test is clearly lower than expected"
     )
     return (
-        f"Worst views of validation predicted {before} before the test split was accessed; the test split gave {after}. {verdict}."
+        f"Validation by worst views gave {before} before the test split was accessed; the test split gave {after}. {verdict}."
         f" On unchanged validation the AUROC was {rounded(validation['auroc'].value)}."
     )
 
@@ -155,10 +155,10 @@ def shortcuts(audit: Audit | None) -> str:
         return "The radiographs have not been audited for shortcuts: differences in acquisition that predict the label."
     names = [TRAITS[finding.trait].title for finding in audit.shortcuts]
     if not names:
-        return "The audit found no shortcut: no acquisition trait predicts the label in training but not in test."
+        return "The audit found no shortcut: no acquisition trait predicts the label in training and clearly less in test."
     shortcut, predict = ("a shortcut", "predicts") if len(names) == 1 else ("shortcuts", "predict")
     return (
-        f"The audit found {shortcut}: {listed(names)} {predict} the label in training and not, or clearly less, in test. A network"
+        f"The audit found {shortcut}: {listed(names)} {predict} the label in training and clearly less in test. A network"
         " may use this instead of the disease."
     )
 

@@ -22,13 +22,12 @@ FILE = "blackout.json"
 DEFINITION = "1"
 """Increment it when the same masks and settings give other numbers: controls are then measured again."""
 KEEPS_MOST, IS_LOST = 0.8, 0.2
-"""Shares of the AUROC above chance that are left without the lungs: from the first on a model keeps most of it, up to the second it
-is lost."""
+"""Shares of the AUROC above 0.5 that remain with the lungs removed: from the first on, most of it; up to the second, hardly any."""
 Removed = Literal["nothing", "lungs", "surroundings"]
 REMOVED: dict[Removed, str] = {
-    "nothing": "as it is",
-    "lungs": "lungs blacked out",
-    "surroundings": "all but the lungs blacked out",
+    "nothing": "unchanged",
+    "lungs": "lungs removed",
+    "surroundings": "lungs alone, the rest removed",
 }
 FILLS = {None: "", "black": "black", "mean": "mean grey"}
 
@@ -90,9 +89,9 @@ class ModelBlackout(ModelMeasurement):
 
     @property
     def left_without_lungs(self) -> float | None:
-        """Share of the AUROC above chance that is left without the lungs, by the fill that leaves more; None where undefined.
+        """Share of the AUROC above 0.5 that remains with the lungs removed, by the fill with the higher AUROC; None if undefined.
 
-        More, because an image that a network has never seen the like of, such as one with black lungs, lowers its scores as well.
+        The higher, because an unfamiliar image, such as one with black lungs, lowers the AUROC of a network as well.
         """
         before = self.conditions[0].auroc.value
         values = [condition.auroc.value for condition in self.without("lungs")]
@@ -105,18 +104,15 @@ class ModelBlackout(ModelMeasurement):
         """What follows from the AUROC without the lungs, as a sentence."""
         left = self.left_without_lungs
         if left is None:
-            return "What the model uses cannot be told from this."
+            return "No verdict: the AUROC on unchanged radiographs is undefined or not above 0.5."
         if left >= KEEPS_MOST:
             return (
-                f"Without the lungs, where the disease is, it keeps {percent(left)} of its AUROC above chance: it can tell the"
-                " labels apart by something else, such as how the radiographs were taken."
+                f"With the lungs removed, {percent(left)} of its AUROC above 0.5 remains: it may use something else, such as how"
+                " the radiographs were acquired."
             )
         if left <= IS_LOST:
-            return f"Without the lungs it keeps {percent(max(left, 0))} of its AUROC above chance: it depends on the lungs."
-        return (
-            f"Without the lungs it keeps {percent(left)} of its AUROC above chance: it depends on the lungs in part, and in part on"
-            " something else."
-        )
+            return f"With the lungs removed, {percent(max(left, 0))} of its AUROC above 0.5 remains: it depends on the lungs."
+        return f"With the lungs removed, {percent(left)} of its AUROC above 0.5 remains: it depends on the lungs only in part."
 
     @property
     def summary(self) -> str:
@@ -129,7 +125,7 @@ class ModelBlackout(ModelMeasurement):
         """The AUROC with and without the lungs, with intervals, and what follows from it."""
         without = " and ".join(f"{interval(condition.auroc)} ({FILLS[condition.fill]})" for condition in self.without("lungs"))
         return (
-            f"On {self.images} validation radiographs its AUROC is {interval(self.conditions[0].auroc)}; with the lungs blacked out"
+            f"On {self.images} validation radiographs its AUROC is {interval(self.conditions[0].auroc)}; with the lungs removed"
             f" it is {without}. {self.verdict}"
         )
 

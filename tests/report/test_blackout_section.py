@@ -34,7 +34,7 @@ def test_without_measurements_page_and_cards_name_the_command(index_of):
     index = index_of(False)
     assert "Not measured yet: run pneumo lungs , and run pneumo blackout" in text_of(index.read_text())
     card = (index.parent / "cards" / "baseline-v1.html").read_text()
-    assert "Whether it depends on the lungs has not been measured: run pneumo blackout" in text_of(card)
+    assert "Whether it depends on the lungs has not been measured: run pneumo lungs, and run pneumo blackout" in text_of(card)
 
 
 def test_page_card_and_metrics_show_the_numbers_of_the_saved_result(inputs):

@@ -156,12 +156,12 @@ def test_an_empty_registry_lists_nothing_and_writes_nothing(tmp_path):
 
 def add(registry, recipe, auroc):
     record = tiny_record(recipe)
-    shifted = record.validation_shifted.model_copy(update={"auroc": auroc})
-    scored = record.model_copy(update={"validation_shifted": shifted})
+    worst_views = record.worst_views.model_copy(update={"auroc": auroc})
+    scored = record.model_copy(update={"worst_views": worst_views})
     return registry.add(scored, tiny_model(), dict.fromkeys(PARTS, tiny_predictions()))
 
 
-def test_the_champion_is_the_best_on_shifted_validation_until_one_is_promoted_by_hand(tmp_path):
+def test_the_champion_is_the_best_by_worst_views_until_one_is_promoted_by_hand(tmp_path):
     registry = registry_in(tmp_path / "models")
     for recipe, auroc, champion in (("baseline", 0.7, 1), ("weighted", 0.9, 2), ("hpo", 0.8, 2)):
         add(registry, recipe, auroc)

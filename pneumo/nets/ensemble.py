@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from pneumo.nets.test_time import views_of, with_views
+
 
 def build(members: Sequence[keras.Model]) -> keras.Model:
     """A model whose logit is the mean of its members' logits, the geometric mean of their odds (Hinton 2002).
@@ -40,6 +42,8 @@ def _to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> ke
     """The network from images (N, *shape) to its logit; resizes them first where they are not of its own size."""
     if member.inputs[0].shape[1:] == shape:
         return keras.Model(member.inputs[0], member.get_layer("logit").output, name=name)
+    if averages(member):
+        return _average_to_logit(member, shape, name)
     inputs = keras.Input(shape, name="radiograph")
     resized = layers.Resizing(*member.inputs[0].shape[1:3], interpolation="bilinear", dtype="float32", name="resized")(inputs)
     outputs: dict[str, Any] = {}
@@ -53,3 +57,17 @@ def _to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> ke
     model = keras.Model(inputs, outputs["logit"], name=name)
     model.set_weights(keras.Model(member.inputs[0], member.get_layer("logit").output).get_weights())
     return model
+
+
+def _average_to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> keras.Model:
+    """The mean that a member is itself, from images (N, *shape) to its logit.
+
+    Each network that it averages resizes the images by itself, so that `members` of the whole take the same images. Views are made
+    before resizing.
+    """
+    networks = [_to_logit(layer, shape, layer.name) for layer in member.layers if isinstance(layer, keras.Model)]
+    if (views := views_of(member)) != "none":
+        whole = with_views(networks[0], views)
+        return keras.Model(whole.inputs[0], whole.get_layer("logit").output, name=name)
+    inputs = keras.Input(shape, name="radiograph")
+    return keras.Model(inputs, layers.Average(dtype="float32", name="logit")([network(inputs) for network in networks]), name=name)

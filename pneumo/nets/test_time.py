@@ -6,6 +6,8 @@ from keras import layers
 from pneumo.config import TestTimeViews
 
 SHIFT_FRACTION = 0.03
+_VIEWS: dict[int, TestTimeViews] = {2: "mirror", 10: "shifts"}
+"""By number of views."""
 
 
 def with_views(network: keras.Model, views: TestTimeViews) -> keras.Model:
@@ -27,6 +29,15 @@ def with_views(network: keras.Model, views: TestTimeViews) -> keras.Model:
     images = [view for image in shifted for view in (image, keras.ops.flip(image, axis=2))]
     logit = layers.Average(dtype="float32", name="logit")([to_logit(image) for image in images])
     return keras.Model(inputs, layers.Activation("sigmoid", dtype="float32", name="probability")(logit), name=network.name)
+
+
+def views_of(model: keras.Model) -> TestTimeViews:
+    """Return the views whose logits a model averages; "none" of another model."""
+    nested = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    logit = model.get_layer("logit")
+    if len(nested) > 1 or not isinstance(logit, layers.Average):
+        return "none"
+    return _VIEWS[len(logit.input)]
 
 
 def _shifts(images: keras.KerasTensor) -> list[keras.KerasTensor]:

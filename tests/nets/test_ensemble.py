@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from pneumo.config import Backbone, Cnn, ResidualCnn
+from pneumo.explain.lots import deep_features
 from pneumo.nets import backbone, cnn, ensemble, residual
 from pneumo.nets.outputs import compiled
 from pneumo.nets.test_time import SHIFT_FRACTION, with_views
@@ -48,6 +49,26 @@ def test_the_logit_of_an_ensemble_is_the_mean_of_its_members_whatever_their_size
         np.testing.assert_allclose(outputs["spread"][:, 0], expected.std(axis=0), atol=1e-5)
         np.testing.assert_allclose(outputs["probability"][:, 0], 1 / (1 + np.exp(-expected.mean(axis=0))), atol=1e-5)
     assert [member.get_layer("logit").output.shape for member in ensemble.members(whole)] == [(None, 1)] * 3
+
+
+def test_networks_of_an_ensemble_in_a_member_of_another_size_take_the_images_of_the_whole(images, tmp_path):
+    small = [plain(seed, 32) for seed in (1, 2)]
+    whole = reloaded(ensemble.build([ensemble.build(small), plain(0)]), tmp_path)
+    of_small = np.mean([logits(network, resized(images, 32)) for network in small], axis=0)
+    np.testing.assert_allclose(logits(whole, images), (of_small + logits(plain(0), images)) / 2, atol=1e-5)
+    assert [network.inputs[0].shape[1] for network in ensemble.members(whole)] == [SIZE_PX] * 3
+    expected = np.concatenate([features(network, resized(images, 32)) for network in small] + [features(plain(0), images)], axis=1)
+    np.testing.assert_allclose(deep_features(whole).predict(images, verbose=0), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("views", ["mirror", "shifts"])
+def test_a_member_of_another_size_keeps_its_views(images, views, tmp_path):
+    whole = reloaded(ensemble.build([with_views(plain(1, 32), views), plain(0)]), tmp_path)
+    to_logit = keras.Model(whole.inputs[0], whole.get_layer("logit").output)
+    mirrored = to_logit.predict(images[:, :, ::-1], verbose=0)[:, 0] - logits(plain(0), images[:, :, ::-1]) / 2
+    # The mean over an image and its mirror image, and over their shifts, is that over the mirror image and its own.
+    np.testing.assert_allclose(mirrored, logits(whole, images) - logits(plain(0), images) / 2, atol=1e-4)
+    assert [network.inputs[0].shape[1] for network in ensemble.members(whole)] == [SIZE_PX] * 2
 
 
 def test_a_backbone_nested_in_a_member_of_another_size_keeps_its_logit(tmp_path):

@@ -45,7 +45,9 @@ def _to_logit(member: keras.Model, shape: tuple[int, int, int], name: str) -> ke
     if averages(member):
         return _average_to_logit(member, shape, name)
     inputs = keras.Input(shape, name="radiograph")
-    resized = layers.Resizing(*member.inputs[0].shape[1:3], interpolation="bilinear", dtype="float32", name="resized")(inputs)
+    resize = layers.Resizing(*member.inputs[0].shape[1:3], interpolation="bilinear", dtype="float32", name="resized")
+    # Its `training` is True by default, which would hold for the layers after it where a model is called without, as by exporters.
+    resized = resize(inputs, training=False)
     outputs: dict[str, Any] = {}
 
     def call(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +67,9 @@ def _average_to_logit(member: keras.Model, shape: tuple[int, int, int], name: st
     Each network that it averages resizes the images by itself, so that `members` of the whole take the same images. Views are made
     before resizing.
     """
-    networks = [_to_logit(layer, shape, layer.name) for layer in member.layers if isinstance(layer, keras.Model)]
+    # Names of their own: exporters find weights by name, and the whole has a `member_1` as well.
+    nested = [layer for layer in member.layers if isinstance(layer, keras.Model)]
+    networks = [_to_logit(layer, shape, f"{name}_{layer.name}") for layer in nested]
     if (views := views_of(member)) != "none":
         whole = with_views(networks[0], views)
         return keras.Model(whole.inputs[0], whole.get_layer("logit").output, name=name)

@@ -42,8 +42,13 @@ def randomized(model: keras.Model) -> keras.Model:
     return model
 
 
-def residual(seed: int) -> keras.Model:
-    return randomized(build_network(RESIDUAL, SIZE_PX, seed))
+def residual(seed: int, size_px: int = SIZE_PX) -> keras.Model:
+    return randomized(build_network(RESIDUAL, size_px, seed))
+
+
+def of_two_sizes() -> keras.Model:
+    """An ensemble one of whose members is an ensemble of a smaller image size."""
+    return ensemble.build([ensemble.build([residual(0, SIZE_PX // 2), residual(1, SIZE_PX // 2)]), residual(2)])
 
 
 def bfloat16(build: Callable[[], keras.Model]) -> keras.Model:
@@ -58,9 +63,14 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "cnn": lambda: randomized(build_network(CNN, SIZE_PX, 0)),
     "residual": lambda: residual(0),
     "ensemble": lambda: ensemble.build([residual(0), residual(1)]),
+    "ensemble of two sizes": of_two_sizes,
     "ensemble in bfloat16": lambda: bfloat16(lambda: ensemble.build([residual(0), residual(1)])),
 }
-SLOW: dict[str, tuple[Format, ...]] = {"ensemble": ("litert",), "ensemble in bfloat16": ("litert", "savedmodel")}
+SLOW: dict[str, tuple[Format, ...]] = {
+    "ensemble": ("litert",),
+    "ensemble of two sizes": ("litert", "savedmodel"),
+    "ensemble in bfloat16": ("litert", "savedmodel"),
+}
 """What takes over ten seconds."""
 
 

@@ -18,6 +18,7 @@ from pneumo.figures.drawing import (
     MARKERS,
     MARKS,
     REFERENCE_COLOUR,
+    Mark,
     Picture,
     draw_estimate,
     in_report_style,
@@ -48,12 +49,12 @@ def scores_with_intervals(models: Sequence[RegisteredModel], statistics: Sequenc
     panels = figure.subplots(2, 2, sharey=True).flat
     for axes, (path, title) in zip(panels, SHOWN.items(), strict=True):
         for row, model in enumerate(statistics):
-            for offset, certainty, mark in zip((-0.22, 0, 0.22), _shown(model), MARKS.values(), strict=True):
-                draw_estimate(axes, certainty[path], row + offset, mark)
+            for offset, (estimates_of, mark) in zip((-0.22, 0, 0.22), _with_expected(model).values(), strict=True):
+                draw_estimate(axes, estimates_of[path], row + offset, mark)
         axes.set_title(title)
         axes.set_yticks(range(len(models)), [model.name for model in models])
         axes.set_ylim(len(models) - 0.5, -0.5)
-    for label, mark in zip(("validation", "validation, worst views: expected", "test"), MARKS.values(), strict=True):
+    for label, (_, mark) in _with_expected(statistics[0]).items():
         label_mark(panels[0], label, mark)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     scores = "; ".join(
@@ -72,8 +73,13 @@ def scores_with_intervals(models: Sequence[RegisteredModel], statistics: Sequenc
     )
 
 
-def _shown(model: ModelStatistics) -> tuple[dict[str, Estimate], ...]:
-    return model.certainty["validation"].scores, model.worst_views.scores, model.certainty["test"].scores
+def _with_expected(model: ModelStatistics) -> dict[str, tuple[dict[str, Estimate], Mark]]:
+    """Scores with the mark they are drawn with, by label."""
+    return {
+        "validation": (model.certainty["validation"].scores, MARKS["validation"]),
+        "validation, worst views: expected": (model.worst_views.scores, MARKS["validation_shifted"]),
+        "test": (model.certainty["test"].scores, MARKS["test"]),
+    }
 
 
 @in_report_style

@@ -1,6 +1,6 @@
 """Blackout of regions of radiographs: the lungs, or everything else.
 
-A classifier that still tells the labels apart without the lungs uses something else than the disease (Maguolo & Nanni 2021).
+A classifier that still separates the classes without the lungs may use something else than the disease (Maguolo & Nanni 2021).
 """
 
 from typing import Literal

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -12,9 +12,8 @@ from pneumo.report.other_cohorts import metrics as external_metrics
 from pneumo.report.pictures import ModelSection
 from pneumo.report.reference import reference_systems
 from pneumo.report.remarks import Remark
-from pneumo.report.scores import COMPARED, gap
+from pneumo.report.scores import COMPARED, VALIDATIONS, gap
 
-GAPS: tuple[Literal["validation", "validation_shifted", "worst_views"], ...] = ("validation", "validation_shifted", "worst_views")
 FLOW_PARTS = ("training", "validation", "test", "unused")
 SUBTYPES = ("normal", "bacterial", "viral", "unknown")
 
@@ -63,7 +62,7 @@ def _model_metrics(section: ModelSection) -> dict[str, Any]:
         "champion": model.champion,
         "sha256": model.sha256,
         **model.record.model_dump(mode="json"),
-        "gap": {part: {path: gap(model, part, path) for path in paths} for part in GAPS},
+        "gap": {part: {path: gap(model, part, path) for path in paths} for part in VALIDATIONS},
         "statistics": section.statistics.model_dump(mode="json"),
         "external_evaluations": external_metrics(model),
         "adaptations": adaptation_metrics(model),

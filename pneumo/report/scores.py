@@ -4,7 +4,7 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, get_args
 
 from pneumo.evaluation import model_statistics as evaluation
 from pneumo.evaluation.model_statistics import Difference, ModelStatistics, compare_models
@@ -46,13 +46,18 @@ FIT_SCORES = {
 """Scores of a fit of an experiment, at 0.5: name in `Scores`, and label."""
 
 
+Validation = Literal["validation", "validation_shifted", "worst_views"]
+VALIDATIONS: tuple[Validation, ...] = get_args(Validation)
+"""Forms of the scores on validation, by their names in a record: unchanged, all shifted views, and worst views."""
+
+
 def value(evaluation: Evaluation, path: str) -> float | None:
     """Return one score of an evaluation by its path, such as "locked.macro.f1"."""
     number: float | None = operator.attrgetter(path)(evaluation)
     return number
 
 
-def gap(model: RegisteredModel, validation: Literal["validation", "validation_shifted", "worst_views"], path: str) -> float | None:
+def gap(model: RegisteredModel, validation: Validation, path: str) -> float | None:
     """Return a score on test minus the same score on validation, in one of its forms; None where either is undefined."""
     test, expected = value(model.record.test, path), value(model.evaluation(validation), path)
     return None if test is None or expected is None else test - expected

@@ -111,7 +111,7 @@ STAGES = {
         "Train a lung segmentation on phantoms, check its masks on radiographs, and register it.", (*REGISTRY, "lungs", "report")
     ),
     "blackout": Stage(
-        "Score each model on validation radiographs without the lungs, or without anything else.",
+        "Score each model on validation radiographs with the lungs removed, and by the lungs alone.",
         (*REGISTRY, "blackout", "lots", "report"),
     ),
     "heatmaps": Stage("Evaluate every explanation method on each model.", (*REGISTRY, "heatmaps", "lots", "report"), resumes=True),

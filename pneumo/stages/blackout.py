@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,13 +11,12 @@ from rich.console import Console
 
 from pneumo.cohort.index import Cohort, index
 from pneumo.cohort.splits import partition
-from pneumo.config import Config, ExplanationMethod, Protocol
+from pneumo.config import Config, ExplanationMethod
 from pneumo.errors import UserError
 from pneumo.evaluation.heatmap_metrics import MapMetric, energy_inside
 from pneumo.explain.cam import labels, resize_maps
 from pneumo.explain.explainer import Explainer
 from pneumo.files import printable
-from pneumo.radiographs.batches import view_batches
 from pneumo.radiographs.blackout import Fill, Region, black_out, dilated
 from pneumo.radiographs.decode import resize_squashed_mask
 from pneumo.registry import Entry, LungEntry, LungModels, Registry
@@ -27,12 +25,11 @@ from pneumo.results.measurements import measure_models
 from pneumo.results.model import ModelRecord
 from pneumo.results.provenance import provenance
 from pneumo.results.robustness import sample_radiographs
-from pneumo.training.predict import VIEW_BATCH_SIZE, VIEW_SEED
+from pneumo.training.predict import score_images, score_shifted
 from pneumo.training.segment import LungMasks, segment
 
 # Fixed, so that all models are scored on the same radiographs.
 SEED = 0
-BATCH_SIZE = 32
 # Radiographs with an accepted mask, below which nothing is measured.
 FEWEST = 20
 CONDITIONS: tuple[tuple[Region, Fill], ...] = (
@@ -110,6 +107,10 @@ def _measure(registry: Registry, entry: Entry, validation: Validation, config: C
     around = dilated(sample.masks, margin)
     variants: list[tuple[Removed, Fill | None, NDArray[np.uint8]]] = [("nothing", None, sample.images)]
     variants += [(removed, fill, black_out(sample.images, around, removed, fill)) for removed, fill in CONDITIONS]
+    scores = [score_images(model, images) for *_, images in variants]
+    rows = np.arange(len(sample.images))
+    # In one view, the same for all: each image is changed alike, whatever is removed from it.
+    shifted = [score_shifted(model, images, rows, config.protocol, view=0) for *_, images in variants]
     explainer = Explainer(model, config.lots)
     return ModelBlackout(
         **provenance(validation.cohort, entry.protocol_fingerprint),
@@ -125,13 +126,13 @@ def _measure(registry: Registry, entry: Entry, validation: Validation, config: C
         patients=sample.radiographs["patient"].nunique(),
         margin=margin,
         conditions=tuple(
-            score(sample.radiographs, _scores(model, images), _shifted_scores(model, images, config.protocol), removed, fill)
-            for removed, fill, images in variants
+            score(sample.radiographs, plain, changed, removed, fill)
+            for plain, changed, (removed, fill, _) in zip(scores, shifted, variants, strict=True)
         ),
         lung_area=auroc(sample.radiographs, sample.masks.mean(axis=(1, 2))),
         method=config.blackout.method,
         layer=explainer.layer_of(config.blackout.method),
-        energy=_energy(explainer, sample, _scores(model, sample.images) >= record.threshold, config.blackout.method),
+        energy=_energy(explainer, sample, scores[0] >= record.threshold, config.blackout.method),
     )
 
 
@@ -157,24 +158,6 @@ def _sample(predictions: pd.DataFrame, record: ModelRecord, validation: Validati
     ]
     images = validation.cohort.pixels(record.image_size_px, record.resize)[rows]
     return Sample(chosen, images, np.stack(masks), len(predictions), len(accepted))
-
-
-def _scores(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Probability of PNEUMONIA of images (N, H, H), (N,)."""
-    return model.predict(images[..., None].astype(np.float32), batch_size=BATCH_SIZE, verbose=0)[:, 0].astype(float)
-
-
-def _shifted_scores(model: keras.Model, images: NDArray[np.uint8], protocol: Protocol) -> NDArray[np.float64]:
-    """The same under acquisition shift, in one view: each image is changed alike, whatever is blacked out of it."""
-    batches = view_batches(
-        images,
-        np.arange(len(images)),
-        augmentation=protocol.acquisition_shift,
-        view=0,
-        seed=VIEW_SEED,
-        batch_size=VIEW_BATCH_SIZE,
-    )
-    return model.predict(batches, verbose=0)[:, 0].astype(float)
 
 
 def _energy(explainer: Explainer, sample: Sample, pneumonia: NDArray[np.bool_], method: ExplanationMethod) -> dict[str, LungEnergy]:

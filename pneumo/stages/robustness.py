@@ -16,10 +16,10 @@ from pneumo.registry import Entry, Registry
 from pneumo.results.measurements import measure_models
 from pneumo.results.provenance import provenance
 from pneumo.results.robustness import FILE, Curve, ModelRobustness, Point, Robustness, sample_radiographs, score
+from pneumo.training.predict import score_images
 
 # Fixed, so that all models are scored on the same radiographs.
 SEED = 0
-BATCH_SIZE = 32
 
 
 def run(config: Config, console: Console) -> None:
@@ -52,8 +52,7 @@ def _measure(registry: Registry, entry: Entry, cohort: Cohort, config: Config, c
     def score_frames(perturbed: Pixels, severity: float) -> Point:
         pairs = zip(perturbed, sizes, strict=True)
         images = np.stack([resize_squashed(frame, tuple(size), record.image_size_px, record.resize) for frame, size in pairs])
-        y_score = model.predict(images[..., None].astype(np.float32), batch_size=BATCH_SIZE, verbose=0)[:, 0]
-        return score(radiographs, y_score, record.threshold, severity)
+        return score(radiographs, score_images(model, images), record.threshold, severity)
 
     unperturbed = score_frames(frames, 0)
     steps = [(name, severity) for name, way in PERTURBATIONS.items() for severity in way.severities if severity != way.neutral]

@@ -39,14 +39,24 @@ def predict_shifted(model: keras.Model, dataset: Dataset, protocol: Protocol) ->
     perfect there. Where aspect ratio and contrast are drawn at random, they carry no information about the label.
     """
     rows, table = dataset.rows("validation"), _labelled(dataset, "validation")
-    views = []
-    for view in range(protocol.shifted_views):
-        batches = view_batches(
-            dataset.pixels, rows, augmentation=protocol.acquisition_shift, view=view, seed=VIEW_SEED, batch_size=VIEW_BATCH_SIZE
-        )
-        scores = model.predict(batches, verbose=0)[:, 0].astype(float)
-        views.append(table.assign(y_score=scores, view=view + 1))
+    views = [
+        table.assign(y_score=score_shifted(model, dataset.pixels, rows, protocol, view), view=view + 1)
+        for view in range(protocol.shifted_views)
+    ]
     return pd.concat(views, ignore_index=True)
+
+
+def score_shifted(model: keras.Model, pixels: np.ndarray, rows: np.ndarray, protocol: Protocol, view: int) -> np.ndarray:
+    """Score one shifted view, counted from 0, of some rows of images (N, H, W): (M,), the same change in the same place."""
+    batches = view_batches(
+        pixels, rows, augmentation=protocol.acquisition_shift, view=view, seed=VIEW_SEED, batch_size=VIEW_BATCH_SIZE
+    )
+    return model.predict(batches, verbose=0)[:, 0].astype(float)
+
+
+def score_images(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Score images (N, H, W), grey values in 0..255: the probability of PNEUMONIA, (N,)."""
+    return model.predict(images[..., None].astype(np.float32), batch_size=VIEW_BATCH_SIZE, verbose=0)[:, 0].astype(float)
 
 
 def augmented_batches(dataset: Dataset, recipe: Recipe, targets: np.ndarray | None = None) -> Callable[[range], tf.data.Dataset]:

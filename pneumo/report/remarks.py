@@ -70,19 +70,24 @@ def expected_performance(statistics: ModelStatistics) -> str:
     before = listed([f"{label} {form(expected[path].value)}" for path, (label, form) in EXPECTED_SCORES.items()])
     after = listed([form(test[path].value) for path, (_, form) in EXPECTED_SCORES.items()])
     too_high = [label for path, (label, _) in EXPECTED_SCORES.items() if _exceeds(expected[path].value, test[path].high)]
-    verdict = (
-        f"The expected {listed(too_high)} {'lies' if len(too_high) == 1 else 'lie'} above the 95 % interval on test"
-        if too_high
-        else "No score on test is clearly lower than expected"
-    )
+    too_low = [label for path, (label, _) in EXPECTED_SCORES.items() if _exceeds(test[path].low, expected[path].value)]
+    if too_high:
+        verdict = f"The expected {listed(too_high)} {'lies' if len(too_high) == 1 else 'lie'} above the 95 % interval on test"
+    elif too_low:
+        verdict = (
+            f"On test, {listed(too_low)} {'is' if len(too_low) == 1 else 'are'} clearly higher: worst views suppose that"
+            " radiographs are acquired otherwise than those of training, as those of test hardly are"
+        )
+    else:
+        verdict = "No score on test is clearly lower than expected"
     return (
         f"Validation by worst views gave {before} before the test split was accessed; the test split gave {after}. {verdict}."
         f" On unchanged validation the AUROC was {rounded(validation['auroc'].value)}."
     )
 
 
-def _exceeds(expected: float | None, high: float | None) -> bool:
-    return expected is not None and high is not None and expected > high
+def _exceeds(first: float | None, second: float | None) -> bool:
+    return first is not None and second is not None and first > second
 
 
 def other_cohorts(model: RegisteredModel) -> str | None:

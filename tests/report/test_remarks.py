@@ -36,6 +36,9 @@ def test_a_score_below_its_expected_value_is_named(models):
     selected = models[1]
     as_expected = with_test(selected, worst_views(selected.predictions["validation_shifted"]))
     assert "No score on test is clearly lower" in remarks.expected_performance(model_statistics(as_expected))
+    perfect = selected.predictions["test"].assign(y_score=lambda table: 0.1 + 0.8 * table["y_true"])
+    sentence = remarks.expected_performance(model_statistics(with_test(selected, perfect)))
+    assert "On test, sensitivity is clearly higher: worst views suppose" in sentence
     rows = selected.predictions["test"].assign(y_score=lambda table: table["y_score"].where(table["y_true"] == 1, 0.9))
     sentence = remarks.expected_performance(model_statistics(with_test(selected, rows)))
     assert re.search(r"The expected AUROC.* and specificity lie above the 95 % interval on test", sentence)
